@@ -1,0 +1,87 @@
+/** dtypes of the safetensors format. Weights may be F32, F16 or BF16; the others may lie beside them, unread. */
+export type DType =
+  | 'BOOL' | 'F4' | 'F6_E2M3' | 'F6_E3M2' | 'U8' | 'I8' | 'F8_E5M2' | 'F8_E4M3' | 'F8_E8M0' | 'F8_E4M3FNUZ' | 'F8_E5M2FNUZ'
+  | 'I16' | 'U16' | 'F16' | 'BF16' | 'I32' | 'U32' | 'F32' | 'C64' | 'F64' | 'I64' | 'U64'
+
+/** Where one tensor lies. */
+export interface TensorInfo {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** File (shard) that holds it, as named by the checkpoint. */
+  readonly file: string
+  /** Absolute byte offsets in that file, end exclusive. */
+  readonly begin: number
+  readonly end: number
+}
+
+/** A run of bytes of one tensor. `bytes` is only valid until the consumer's promise settles. */
+export interface TensorChunk {
+  readonly tensor: TensorInfo
+  /** Byte offset inside the tensor; a multiple of 8. */
+  readonly offset: number
+  readonly bytes: Uint8Array
+}
+
+export type LoadPhase = 'header' | 'download' | 'compile' | 'ready'
+
+/** Progress of a load, with the field names people know from transformers.js, plus `phase`. `loaded` never falls. */
+export interface ProgressEvent {
+  readonly status: 'initiate' | 'download' | 'progress' | 'done' | 'ready'
+  readonly phase: LoadPhase
+  /** Name of the model as given. */
+  readonly name: string
+  /** File (shard) being read. */
+  readonly file: string
+  /** Bytes of weights read and to read, of the whole load. */
+  readonly loaded: number
+  readonly total: number
+  /** 0..100 */
+  readonly progress: number
+}
+
+/**
+ * Random access to one file of a checkpoint, wherever it lies.
+ * Nothing here holds more than the bytes asked for.
+ */
+export interface ByteSource {
+  /** What people call it: path, address, file name. */
+  readonly name: string
+  /** Size of the file in bytes. */
+  size(signal?: AbortSignal): Promise<number>
+  /** Exactly the bytes [begin, end), or an error. */
+  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>
+}
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal
+  readonly fetch?: typeof fetch
+}
+
+export interface StreamOptions {
+  readonly signal?: AbortSignal
+  /** Called after each chunk was consumed, with all bytes of this stream consumed so far. */
+  readonly onProgress?: (loaded: number, file: string) => void
+}
+
+/** A checkpoint whose names are known; headers and bytes are read only when asked for. */
+export interface Checkpoint {
+  /** What the caller named. */
+  readonly source: string
+  /** Parsed config.json beside the weights, or null. */
+  readonly config: Readonly<Record<string, unknown>> | null
+  /** Names of all tensors of all files. */
+  readonly names: readonly string[]
+  /** `__metadata__` of a single file; empty for sharded ones. */
+  readonly metadata: ReadonlyMap<string, string>
+  /** Bytes fetched so far: headers, index, config and tensors. */
+  readonly fetchedBytes: number
+  /** Places of the named tensors; reads the headers of the files that hold them, checked by every rule of the format. */
+  describe(names: Iterable<string>, signal?: AbortSignal): Promise<ReadonlyMap<string, TensorInfo>>
+  /** Reads tensors in file order, in bounded chunks, never faster than they are consumed. Nothing else is read. */
+  stream(
+    tensors: Iterable<TensorInfo>,
+    consume: (chunk: TensorChunk) => Promise<void> | void,
+    options?: StreamOptions,
+  ): Promise<void>
+}

@@ -1,0 +1,102 @@
+import type { ImageInput, PixelValues, Resample, SizeOption } from './image/types.js'
+import type { ProgressEvent } from './checkpoint/types.js'
+import type { VisionConfig } from './model/config.js'
+
+export type Precision = 'f32' | 'f16'
+export type PositionMode = 'table' | 'navit' | 'navit-float32'
+
+/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
+export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
+
+export interface LoadOptions {
+  /** A caller's device: used, never destroyed. */
+  readonly device?: GPUDevice
+  /** The WebGPU entry point. Default `navigator.gpu`; in Node, Dawn's. */
+  readonly gpu?: GPU
+  /** `auto` (default) takes f16 where the device has `shader-f16` and every weight fits, else f32. */
+  readonly precision?: Precision | 'auto'
+  /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */
+  readonly positions?: PositionMode | 'auto'
+  /** Form of the GELU. `auto` (default): by layout. */
+  readonly gelu?: 'auto' | 'tanh' | 'erf'
+  /** Blocks to run. `auto` (default): by config.json and the tensors. */
+  readonly layers?: 'auto' | number
+  /** Tensor naming. `auto` (default): recognised from the names. */
+  readonly layout?: string
+  /** Revision of a hub repository. Default `main`. */
+  readonly revision?: string
+  /** Replacement for the global `fetch`. */
+  readonly fetch?: typeof fetch
+  readonly onProgress?: (event: ProgressEvent) => void
+  readonly signal?: AbortSignal
+}
+
+export interface EncodeOptions {
+  /** Default 448: squash to 448×448. Ignored for ready pixel values. */
+  readonly size?: SizeOption
+  /** Default bicubic. */
+  readonly resample?: Resample
+  /** Also return the residual stream after the embeddings and after every block, before the final norm. */
+  readonly hiddenStates?: boolean
+  /** `gpu`: tokens stay on the device as a buffer that the caller owns and destroys. Default `cpu`. */
+  readonly output?: 'cpu' | 'gpu'
+  readonly signal?: AbortSignal
+}
+
+/** Visual tokens of one picture, in raster order, after the final norm. */
+export interface Encoding {
+  /** [P, C], row-major. Empty when the output stays on the GPU. */
+  readonly tokens: Float32Array
+  /** [P, C] */
+  readonly dims: readonly [number, number]
+  readonly type: 'float32'
+  /** Patches: [rows, columns], P = rows·columns. */
+  readonly grid: readonly [number, number]
+  /** How positions were mapped. */
+  readonly positions: PositionMode
+  /** L + 1 arrays of [P, C]: 0 the embeddings, l the output of block l. Only on request. */
+  readonly hiddenStates?: readonly Float32Array[]
+  /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
+  readonly buffer?: GPUBuffer
+}
+
+export interface DeviceInfo {
+  readonly vendor: string
+  readonly architecture: string
+  readonly description: string
+  /** Features the encoder uses or could use. */
+  readonly features: readonly string[]
+  /** A software rasteriser: correct, slow, and no measure of any GPU. */
+  readonly software: boolean
+}
+
+export interface ModelInfo {
+  readonly source: string
+  /** `vision_model`, `model.vision_model`, `vpm` or `bare`. */
+  readonly layout: string
+  /** dtypes of the weights, e.g. `BF16` or `BF16+F32`. */
+  readonly dtype: string
+  readonly config: VisionConfig
+}
+
+export interface LoadInfo {
+  readonly ms: number
+  /** Bytes read from the source: headers, index, config and weights. */
+  readonly fetchedBytes: number
+  /** Bytes of weights as the checkpoint stores them. */
+  readonly weightBytes: number
+}
+
+export interface EncodeTiming {
+  /** Wall time of the last encode: upload, network, readback. */
+  readonly ms: number
+  /** GPU time from timestamps, where the device has them and the encode asked. */
+  readonly gpuMs: number | null
+}
+
+export type Support =
+  | { readonly ok: true; readonly device: DeviceInfo }
+  | { readonly ok: false; readonly code: string; readonly message: string }
+
+/** A picture, or ready pixel values ([3, height, width], normalised). */
+export type EncodeInput = ImageInput | { readonly pixels: PixelValues }

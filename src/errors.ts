@@ -1,0 +1,80 @@
+/** Every way in which `sovit` can fail, by the code that its error carries. */
+export type SovitErrorCode =
+  /** The caller's signal aborted a load or an encode. The error's name is `AbortError`. */
+  | 'ABORTED'
+  /** The encoder was used after `dispose()`. */
+  | 'DISPOSED'
+  /** An option has a value that cannot be used, or options contradict each other. */
+  | 'BAD_OPTION'
+  /** A file, folder or address does not exist. */
+  | 'NOT_FOUND'
+  /** The server refused access (401, 403). */
+  | 'ACCESS_DENIED'
+  /** The network failed, or the server answered something other than what was asked. */
+  | 'NETWORK'
+  /** A safetensors file breaks a rule of the format. */
+  | 'BAD_SAFETENSORS'
+  /** A safetensors index or its shards contradict each other. */
+  | 'BAD_INDEX'
+  /** The checkpoint changed or ended while it was read. */
+  | 'TRUNCATED'
+  /** The names in the checkpoint are of no known vision tower. */
+  | 'UNKNOWN_LAYOUT'
+  /** A tensor that the network needs is missing. */
+  | 'TENSOR_MISSING'
+  /** A tensor has another shape than the network needs. */
+  | 'TENSOR_SHAPE'
+  /** A tensor has a dtype that cannot be used as a weight. */
+  | 'TENSOR_DTYPE'
+  /** config.json cannot be read or describes an unsupported network. */
+  | 'BAD_CONFIG'
+  /** config.json and the tensors contradict each other. */
+  | 'CONFIG_MISMATCH'
+  /** The bytes are no picture that can be decoded. */
+  | 'BAD_IMAGE'
+  /** A picture or its target has a size that cannot be encoded. */
+  | 'IMAGE_SIZE'
+  /** The position mode does not fit the table or the grid. */
+  | 'BAD_POSITIONS'
+  /** There is no WebGPU here (no `navigator.gpu`, or an insecure page). */
+  | 'NO_WEBGPU'
+  /** WebGPU is here, but offers no adapter. */
+  | 'NO_ADAPTER'
+  /** The device lacks a feature that was asked for. */
+  | 'NO_FEATURE'
+  /** A limit of the device is too small: the message states what it has and what is needed. */
+  | 'LIMIT'
+  /** The device could not allocate memory. */
+  | 'OUT_OF_MEMORY'
+  /** The device was lost. */
+  | 'DEVICE_LOST'
+  /** A shader or pipeline was refused by the device. */
+  | 'SHADER'
+  /** A weight or activation does not fit 16-bit floats. */
+  | 'F16_OVERFLOW'
+  /** An optional package is needed here and is not installed. */
+  | 'MISSING_PACKAGE'
+  /** A file could not be written. */
+  | 'WRITE'
+
+/**
+ * The error of this library: what happened, both numbers where numbers disagree, and the way out.
+ *
+ * `code` is stable and meant for programs; `message` is meant for people and may be reworded.
+ */
+export class SovitError extends Error {
+  readonly code: SovitErrorCode
+
+  constructor(code: SovitErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = code === 'ABORTED' ? 'AbortError' : 'SovitError'
+    this.code = code
+  }
+}
+
+/** Throws the `ABORTED` error, with the signal's reason as its cause, when `signal` is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) {
+    throw new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason })
+  }
+}
