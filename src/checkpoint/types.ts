@@ -20,7 +20,7 @@ export interface TensorChunk {
   readonly tensor: TensorInfo
   /** Byte offset inside the tensor; a multiple of 8. */
   readonly offset: number
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 export type LoadPhase = 'header' | 'download' | 'compile' | 'ready'
