@@ -4,8 +4,7 @@ import type { Resample, RgbImage } from './types.js'
 
 /**
  * Pillow's resampling of 8-bit pixels, bit for bit (libImaging/Resample.c): separable, the filter widened by the shrink
- * factor (antialias), weights normalised in doubles and rounded to 22-bit fixed point, the horizontal pass rounded to
- * 8 bits before the vertical one.
+ * factor (antialias), weights normalised in doubles and rounded to 22-bit fixed point, two passes with 8 bits between.
  */
 
 // 32 bits less 8 of the pixel and 2 of headroom for the sums of negative lobes (PRECISION_BITS in Resample.c).
@@ -81,10 +80,14 @@ function makeTaps(source: number, target: number, filter: Filter): Taps {
 export function resize(image: RgbImage, width: number, height: number, filter: Resample): RgbImage {
   checkImage(image)
   checkSize(width, height, 'The target of the resize')
-  let result = image
-  if (width !== image.width) result = resizeRows(result, width, FILTERS[filter])
-  if (height !== image.height) result = resizeColumns(result, height, FILTERS[filter])
-  return result
+  const kernel = FILTERS[filter]
+  const horizontal = (from: RgbImage): RgbImage => (width === from.width ? from : resizeRows(from, width, kernel))
+  const vertical = (from: RgbImage): RgbImage => (height === from.height ? from : resizeColumns(from, height, kernel))
+  // Pillow 13 goes vertically first where that leaves much less for the other pass (until 12: horizontally, always);
+  // the order shows in the pixels, because they are rounded in between.
+  const shorter = image.height - height
+  const verticalFirst = shorter > 0 && shorter > 2 * (image.width - width)
+  return verticalFirst ? horizontal(vertical(image)) : vertical(horizontal(image))
 }
 
 /** Throws unless the sides can be taken and the data has the length that they tell. */
