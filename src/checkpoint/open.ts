@@ -1,4 +1,4 @@
-import type { ModelSource } from '../encoder-types.js'
+import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
 import { readHeader, type Header } from './header.js'
 import { decodeUtf8, isObject, type JsonObject } from './json.js'

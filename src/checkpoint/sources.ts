@@ -1,4 +1,4 @@
-import type { ModelSource } from '../encoder-types.js'
+import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
 import { httpSource } from './http.js'
 import { blobSource, memorySource } from './memory.js'

@@ -1,3 +1,6 @@
+/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
+export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
+
 /** dtypes of the safetensors format. Weights may be F32, F16 or BF16; the others may lie beside them, unread. */
 export type DType =
   | 'BOOL' | 'F4' | 'F6_E2M3' | 'F6_E3M2' | 'U8' | 'I8' | 'F8_E5M2' | 'F8_E4M3' | 'F8_E8M0' | 'F8_E4M3FNUZ' | 'F8_E5M2FNUZ'
@@ -20,7 +23,7 @@ export interface TensorChunk {
   readonly tensor: TensorInfo
   /** Byte offset inside the tensor; a multiple of 8. */
   readonly offset: number
-  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly bytes: Uint8Array
 }
 
 export type LoadPhase = 'header' | 'download' | 'compile' | 'ready'

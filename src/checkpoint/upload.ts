@@ -125,15 +125,17 @@ class Uploader {
 
   async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
     if (!to) return
+    // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
+    const bytes = chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
     if (to.from === to.to) {
       const offset = to.start * ELEMENT_BYTES[to.to] + chunk.offset
-      this.#gpu.device.queue.writeBuffer(to.buffer, offset, chunk.bytes)
+      this.#gpu.device.queue.writeBuffer(to.buffer, offset, bytes)
     } else {
-      for (let begin = 0; begin < chunk.bytes.length; begin += STAGING_BYTES) {
-        this.#convert(chunk.bytes.subarray(begin, begin + STAGING_BYTES), chunk.offset + begin, to)
+      for (let begin = 0; begin < bytes.length; begin += STAGING_BYTES) {
+        this.#convert(bytes.subarray(begin, begin + STAGING_BYTES), chunk.offset + begin, to)
       }
     }
-    this.#ahead += chunk.bytes.length
+    this.#ahead += bytes.length
     if (this.#ahead < AHEAD_BYTES) return
     await this.#gpu.device.queue.onSubmittedWorkDone()
     this.#ahead = 0

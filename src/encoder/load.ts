@@ -54,8 +54,8 @@ async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<D
   const own = checkpoint.names.filter((name) => name.startsWith(prefix))
   const described = await checkpoint.describe(own, options.signal)
   const tensors = new Map([...described].map(([name, tensor]) => [name.slice(prefix.length), tensor]))
-  const config = resolveConfig({ tensors, config: checkpoint.config, layout, overrides: options })
-  checkTower(config, tensors)
+  const config = resolveConfig({ tensors, config: checkpoint.config, gelu: options.gelu, layers: options.layers })
+  checkTower(config, tensors, prefix)
   const used = new Map<string, TensorInfo>()
   for (const { name } of towerTensors(config)) {
     const tensor = tensors.get(name)

@@ -1,15 +1,13 @@
 import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
-import type { ProgressEvent } from '../checkpoint/types.js'
+import type { ModelSource, ProgressEvent } from '../checkpoint/types.js'
 import type { DeviceInfo } from '../gpu/device.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 
-export type { DeviceInfo, PositionMode }
+export type { DeviceInfo, ModelSource, PositionMode }
 
 export type Precision = 'f32' | 'f16'
 
-/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
-export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
 
 export interface LoadOptions {
   /** A caller's device: used, never destroyed. */

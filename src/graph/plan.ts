@@ -1,7 +1,7 @@
 import { SovitError } from '../errors.js'
 import { attention, queryTile } from '../gpu/kernels/attention.js'
 import { layerNorm } from '../gpu/kernels/layer-norm.js'
-import { matmul } from '../gpu/kernels/matmul.js'
+import { defaultTile, matmul } from '../gpu/kernels/matmul.js'
 import { patchEmbed } from '../gpu/kernels/patch-embed.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import type { VisionConfig } from '../model/config.js'
@@ -74,6 +74,9 @@ export function planNetwork(network: Network, config: VisionConfig, choices: Pla
   }
 }
 
+/** Rows for which tiles are chosen: one picture at 448×448. More rows only fill the device better. */
+const TYPICAL_ROWS = 1024
+
 type Specialised = { readonly kernel: Kernel; readonly operands: Readonly<Record<string, Operand>> }
 type Fused<K extends FusedStep['kind']> = Extract<FusedStep, { kind: K }>
 
@@ -142,14 +145,15 @@ class StepPlanner {
 
   #matmul(step: Fused<'matmul'>): Specialised {
     const weight = this.weights.matrix(step.weights)
+    const N = columnsOf(step, this.#config)
     const kernel = matmul({
       K: step.weights[0]?.shape[1] ?? 0,
-      N: columnsOf(step, this.#config),
+      N,
       weight: this.weights.format(weight),
       input: this.#typeOf(step.x),
       output: this.#typeOf(step.out),
       epilogue: step.epilogue,
-      software: this.#choices.software,
+      tile: defaultTile(this.#choices, { P: TYPICAL_ROWS, N }),
     })
     const operands = { x: value(step.x), weight, bias: this.weights.vector(step.biases) }
     return { kernel, operands: step.residual === null ? operands : { ...operands, residual: value(step.residual) } }
