@@ -1,0 +1,152 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { attention, type AttentionSpec, attentionTiles, queryTile } from '../../../src/gpu/kernels/attention.js'
+import { attentionNaive } from '../../../src/gpu/kernels/naive/attention.js'
+import type { Kernel } from '../../../src/gpu/kernel.js'
+import { testDevice } from '../../support/device.js'
+import { compare, decode, encode, normals, random } from '../../support/numbers.js'
+import { runKernel } from '../../support/run-kernel.js'
+import { ATTENTION_CASES, type AttentionCase } from './attention-cases.js'
+
+let device: GPUDevice
+beforeAll(async () => {
+  device = await testDevice()
+})
+
+type Floats = ReturnType<typeof encode>
+
+const total = (segments: readonly number[]) => segments.reduce((sum, rows) => sum + rows, 0)
+const width = ({ heads, headSize }: AttentionSpec) => heads * headSize
+const title = ({ heads, headSize, segments, type }: AttentionCase) => `${heads}×${headSize} [${segments}] ${type}`
+
+const inputOf = (of: AttentionCase, scale = 1) => encode(normals(total(of.segments) * 3 * width(of), 1, scale), of.type)
+
+async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Float64Array> {
+  const tiles = attentionTiles(of.segments, queryTile(of))
+  const sizes = { P: total(of.segments), T: tiles.length / 4 }
+  const { y } = await runKernel(device, kernel, { qkv, tiles }, sizes)
+  if (!y) throw new Error('attention gave no y')
+  return decode(y, of.type).subarray(0, sizes.P * width(of))
+}
+
+/** The formula in f64, on the numbers that the format can hold. */
+function reference(of: AttentionCase, input: Floats): Float64Array {
+  const { headSize: D, heads, segments, type } = of
+  const C = width(of)
+  const qkv = decode(input, type)
+  const at = (i: number) => qkv[i] ?? NaN
+  const y = new Float64Array(total(segments) * C)
+  let first = 0
+  for (const rows of segments) {
+    for (let p = first; p < first + rows; p++) {
+      for (let h = 0; h < heads; h++) {
+        const q = p * 3 * C + h * D
+        const scores = Float64Array.from({ length: rows }, (_, r) => {
+          const k = (first + r) * 3 * C + C + h * D
+          let sum = 0
+          for (let d = 0; d < D; d++) sum += at(q + d) * at(k + d)
+          return sum / Math.sqrt(D)
+        })
+        const top = scores.reduce((a, b) => Math.max(a, b))
+        const weights = scores.map((score) => Math.exp(score - top))
+        const sum = weights.reduce((a, b) => a + b)
+        weights.forEach((weight, r) => {
+          const v = (first + r) * 3 * C + 2 * C + h * D
+          for (let d = 0; d < D; d++) y[p * C + h * D + d] = (y[p * C + h * D + d] ?? NaN) + (weight / sum) * at(v + d)
+        })
+      }
+    }
+    first += rows
+  }
+  return y
+}
+
+// About 4 times the worst of lavapipe and SwiftShader (see the table that `npm run bench` prints); f16 is its rounding.
+const BOUNDS = {
+  f32: { nmse: 1e-12, maxAbs: 2e-5, cosine: 1 - 1e-12 },
+  f16: { nmse: 4e-7, maxAbs: 4e-3, cosine: 1 - 4e-7 },
+}
+
+function expectClose(actual: Float64Array, expected: Float64Array, bounds = BOUNDS.f32) {
+  const errors = compare(actual, expected)
+  if (process.env['SOVIT_SHOW_ERRORS']) console.log(expect.getState().currentTestName, JSON.stringify(errors))
+  expect(errors.nmse).toBeLessThan(bounds.nmse)
+  expect(errors.maxAbs).toBeLessThan(bounds.maxAbs)
+  expect(errors.cosine).toBeGreaterThan(bounds.cosine)
+}
+
+describe('attention against f64 and its naive twin', () => {
+  it.each(ATTENTION_CASES.map((of) => ({ of, name: title(of) })))('$name', async ({ of }) => {
+    if (of.type === 'f16' && !device.features.has('shader-f16')) return
+    const qkv = inputOf(of)
+    const expected = reference(of, qkv)
+    expectClose(await run(attention(of), of, qkv), expected, BOUNDS[of.type])
+    expectClose(await run(attentionNaive(of), of, qkv), expected, BOUNDS[of.type])
+  })
+})
+
+describe('attention of difficult numbers', () => {
+  const of: AttentionCase = { heads: 2, headSize: 72, segments: [75], type: 'f32' }
+  const C = width(of)
+
+  // A score of size s is known to s·2⁻²⁴ or so, and a weight is off by that much: the bounds grow with the scores.
+  it.each([
+    { scores: 1e3, nmse: 1e-8, maxAbs: 4e-3 },
+    { scores: 1e4, nmse: 1e-6, maxAbs: 4e-2 },
+  ])('scores of ±$scores', async ({ scores, ...bounds }) => {
+    const qkv = inputOf(of, 1)
+    const factor = Math.sqrt(scores / 3)
+    qkv.forEach((value, i) => (qkv[i] = i % (3 * C) < 2 * C ? value * factor : value))
+    expectClose(await run(attention(of), of, qkv), reference(of, qkv), { ...bounds, cosine: 1 - bounds.nmse })
+  })
+
+  it('gives the mean of the values when all keys are the same', async () => {
+    const qkv = inputOf(of)
+    for (let p = 1; p < 75; p++) qkv.copyWithin(p * 3 * C + C, C, 2 * C)
+    expectClose(await run(attention(of), of, qkv), reference(of, qkv))
+  })
+
+  it('follows one huge outlier, wherever in a block of keys it is', async () => {
+    for (const place of [0, 7, 8, 74]) {
+      const qkv = inputOf(of)
+      qkv.fill(1e4, place * 3 * C + C, place * 3 * C + 2 * C)
+      for (let p = 0; p < 75; p++) qkv.fill(1, p * 3 * C, p * 3 * C + C)
+      const y = await run(attention(of), of, qkv)
+      const value = Float64Array.from(qkv.subarray(place * 3 * C + 2 * C, (place + 1) * 3 * C))
+      for (let p = 0; p < 75; p++) expect(compare(y.subarray(p * C, (p + 1) * C), value).maxAbs).toBeLessThan(1e-6)
+    }
+  })
+
+  it('keeps values of 1e4 finite in f16', async () => {
+    if (!device.features.has('shader-f16')) return
+    const half: AttentionCase = { ...of, type: 'f16' }
+    const signs = random(5)
+    const numbers = normals(75 * 3 * C, 6)
+    const qkv = encode(numbers.map((n, i) => (i % (3 * C) < 2 * C ? n : signs() < 0.5 ? -1e4 : 1e4)), 'f16')
+    const bounds = { ...BOUNDS.f16, maxAbs: 40 }
+    expectClose(await run(attention(half), half, qkv), reference(half, qkv), bounds)
+  })
+})
+
+it('gives an image the same bits alone and packed', async () => {
+  const packed: AttentionCase = { heads: 2, headSize: 72, segments: [1, 37, 130, 2], type: 'f32' }
+  const C = width(packed)
+  const qkv = inputOf(packed)
+  const together = await run(attention(packed), packed, qkv)
+  expect(await run(attention(packed), packed, qkv)).toEqual(together)
+  let first = 0
+  for (const rows of packed.segments) {
+    const alone: AttentionCase = { ...packed, segments: [rows] }
+    const y = await run(attention(alone), alone, qkv.slice(first * 3 * C, (first + rows) * 3 * C))
+    expect(y).toEqual(together.slice(first * C, (first + rows) * C))
+    first += rows
+  }
+})
+
+it('cuts images into tiles that never cross an image', () => {
+  expect([...attentionTiles([1, 130], 64)]).toEqual([0, 1, 0, 1, 1, 64, 1, 130, 65, 64, 1, 130, 129, 2, 1, 130])
+})
+
+it('refuses heads that its vectors or memory cannot hold', () => {
+  expect(() => attention({ heads: 1, headSize: 6, type: 'f32' })).toThrow('6')
+  expect(() => attention({ heads: 1, headSize: 260, type: 'f32' })).toThrow('256')
+})
