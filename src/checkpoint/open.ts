@@ -105,7 +105,7 @@ class OpenCheckpoint implements Checkpoint {
       const shard = this.shardOf.get(name)
       if (!shard) throw this.missing(name)
       const tensor = (await shard.header(signal)).tensors.get(name)
-      if (!tensor) throw badIndex('The index', `it says that ${shard.file} holds ${name}, but the file does not`)
+      if (!tensor) throw badIndex(`${INDEX} of ${this.source}`, `it says that ${shard.file} holds ${name}, but the file does not`)
       found.set(name, tensor)
     }
     return found
