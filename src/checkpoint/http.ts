@@ -199,5 +199,7 @@ function noRanges(name: string, what: string): SovitError {
 function network(name: string, cause: unknown): SovitError {
   const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : ''
   const wayOut = 'Check the connection and, in a page, that the server allows your origin (CORS)'
-  return new SovitError('NETWORK', `${name} could not be read: ${reason || 'the network failed'}. ${wayOut}.`, { cause })
+  return new SovitError('NETWORK', `${name} could not be read: ${reason || 'the network failed'}. ${wayOut}.`, {
+    cause,
+  })
 }

@@ -105,7 +105,8 @@ class OpenCheckpoint implements Checkpoint {
       const shard = this.shardOf.get(name)
       if (!shard) throw this.missing(name)
       const tensor = (await shard.header(signal)).tensors.get(name)
-      if (!tensor) throw badIndex(`${INDEX} of ${this.source}`, `it says that ${shard.file} holds ${name}, but the file does not`)
+      if (!tensor)
+        throw badIndex(`${INDEX} of ${this.source}`, `it says that ${shard.file} holds ${name}, but the file does not`)
       found.set(name, tensor)
     }
     return found
@@ -183,7 +184,10 @@ async function readSmall(source: ByteSource, signal: AbortSignal | undefined): P
   try {
     const size = await source.size(signal)
     if (size <= MAX_TEXT) return await source.read(0, size, signal)
-    throw new SovitError('BAD_CONFIG', `${source.name} has ${size} bytes, at most ${MAX_TEXT} are read. Check the file.`)
+    throw new SovitError(
+      'BAD_CONFIG',
+      `${source.name} has ${size} bytes, at most ${MAX_TEXT} are read. Check the file.`,
+    )
   } finally {
     await source.close?.()
   }

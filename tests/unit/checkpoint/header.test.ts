@@ -57,7 +57,10 @@ describe('invalid files', () => {
 
   it('7: has a name twice, also when written differently', async () => {
     await rejects(withTensors(4, entry('a', 'F32', [1], 0, 4), entry('a', 'F32', [1], 0, 4)), 'the name "a" twice')
-    await rejects(fileOf(`{${entry('a', 'U8', [0], 0, 0)},"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`), '"a"')
+    await rejects(
+      fileOf(`{${entry('a', 'U8', [0], 0, 0)},"\\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`),
+      '"a"',
+    )
     await rejects(fileOf('{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), '"dtype"')
     await rejects(fileOf('{"__metadata__":{"k":"1","k":"2"}}'), '"k"')
   })

@@ -92,7 +92,8 @@ describe('a failing server', () => {
   })
 
   it('gives a web page instead of the file: NOT_FOUND', async () => {
-    const page: Handler = (_request, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>')
+    const page: Handler = (_request, response) =>
+      void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>')
     await expectError((await source(page)).size(), 'NOT_FOUND', 'web page')
   })
 
@@ -149,6 +150,9 @@ describe('a failing server', () => {
       }),
     )
     expect(await expectError(file.read(0, 100, abort.signal), 'ABORTED')).toMatchObject({ cause: 'bored' })
-    await expectError(file.size(abort.signal).then(() => file.read(0, 1, abort.signal)), 'ABORTED')
+    await expectError(
+      file.size(abort.signal).then(() => file.read(0, 1, abort.signal)),
+      'ABORTED',
+    )
   })
 })

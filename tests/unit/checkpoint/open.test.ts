@@ -12,9 +12,12 @@ import { files, serve, type Server } from './server.js'
 const a = pattern(24, 1)
 const b = pattern(10, 2)
 const tensor = (name: string, data: Uint8Array) => ({ name, dtype: 'U8' as const, shape: [data.length], data })
-const single = concat(encodeSafetensors([tensor('a', a), tensor('b', b), tensor('big', pattern(9000))], { made: 'here' }))
+const single = concat(
+  encodeSafetensors([tensor('a', a), tensor('b', b), tensor('big', pattern(9000))], { made: 'here' }),
+)
 const shards = { 'one.safetensors': concat(encodeSafetensors([tensor('a', a)])), 'two.safetensors': concat(encodeSafetensors([tensor('b', b)])) } // prettier-ignore
-const text = (value: unknown): Uint8Array => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
+const text = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
 const index = { metadata: { total_size: 34 }, weight_map: { a: 'one.safetensors', b: 'two.safetensors' } }
 const config = { model_type: 'siglip' }
 
@@ -38,7 +41,8 @@ let server: Server | undefined
 
 beforeAll(async () => {
   root = await mkdtemp(`${tmpdir()}/sovit-`)
-  for (const [folder, content] of Object.entries({ single: singleFolder, shards: shardFolder, empty: {} })) {
+  const folders: Record<string, Record<string, Uint8Array>> = { single: singleFolder, shards: shardFolder, empty: {} }
+  for (const [folder, content] of Object.entries(folders)) {
     await mkdir(`${root}/${folder}`)
     for (const [name, bytes] of Object.entries(content)) await writeFile(`${root}/${folder}/${name}`, bytes)
   }
@@ -85,7 +89,12 @@ describe('every kind of source', () => {
       asked.push(String(input))
       return Promise.resolve(new Response('', { status: 404 }))
     }
-    for (const [source, revision] of [['o/r', undefined], ['hf:o/r@v1/x', undefined], ['o/r', 'abc']] as const) { // prettier-ignore
+    for (const [source, revision] of [
+      ['o/r', undefined],
+      ['hf:o/r@v1/x', undefined],
+      ['o/r', 'abc'],
+    ] as const) {
+      // prettier-ignore
       await expectError(openCheckpoint(source, { fetch: hub, revision }), 'NOT_FOUND', source, 'model.safetensors')
     }
     const base = 'https://huggingface.co/o/r/resolve'
@@ -157,7 +166,11 @@ describe('bad input', () => {
     const checkpoint = await openCheckpoint(path)
     const tensors = await checkpoint.describe(['big'])
     await writeFile(path, single.subarray(0, single.length - 100))
-    await expectError(checkpoint.stream(tensors.values(), () => undefined), 'TRUNCATED', path)
+    await expectError(
+      checkpoint.stream(tensors.values(), () => undefined),
+      'TRUNCATED',
+      path,
+    )
     await checkpoint.close()
   })
 })

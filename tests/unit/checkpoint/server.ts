@@ -39,7 +39,10 @@ export function rangeOf(request: IncomingMessage, size: number): { begin: number
 }
 
 /** A server of these files, with ranges. `headers` are added to (or, as undefined, removed from) each answer. */
-export function files(contents: Readonly<Record<string, Uint8Array>>, headers: Record<string, string | undefined> = {}): Handler {
+export function files(
+  contents: Readonly<Record<string, Uint8Array>>,
+  headers: Record<string, string | undefined> = {},
+): Handler {
   return (request, response) => {
     const bytes = contents[request.url ?? '']
     if (!bytes) return void response.writeHead(404).end('no such file')

@@ -57,7 +57,9 @@ describe('planned reads', () => {
 
   it('join small tensors across a small gap, and skip a large one', () => {
     const tensors = [tensor('a', 0, 100), tensor('a', 100, 200), tensor('a', 200 + MiB, 300 + MiB)]
-    expect(planReads([...tensors, tensor('a', 301 + 2 * MiB, 302 + 2 * MiB)]).map(({ begin, end }) => [begin, end])).toEqual([
+    expect(
+      planReads([...tensors, tensor('a', 301 + 2 * MiB, 302 + 2 * MiB)]).map(({ begin, end }) => [begin, end]),
+    ).toEqual([
       [0, 300 + MiB],
       [301 + 2 * MiB, 302 + 2 * MiB],
     ])
