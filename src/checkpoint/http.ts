@@ -124,7 +124,7 @@ function rangeProblem(response: Response, begin: number, end: number, known: Pro
   if (response.status === 416) return changed(`it no longer has the bytes ${begin} to ${end} of ${known.size}`)
   if (response.status !== 206) return noRanges(name, `it answered a range with status ${response.status}`)
   const range = contentRange(response)
-  if (range?.total != null && range.total !== known.size) {
+  if (range && range.total !== null && range.total !== known.size) {
     return changed(`it had ${known.size} bytes and has ${range.total}`)
   }
   if (range && (range.begin !== begin || range.end !== end)) {

@@ -1,5 +1,5 @@
 import type { ModelSource } from '../encoder-types.js'
-import { SovitError } from '../errors.js'
+import { SovitError, type SovitErrorCode } from '../errors.js'
 import { readHeader, type Header } from './header.js'
 import { decodeUtf8, isObject, type JsonObject } from './json.js'
 import { metered, type Meter } from './meter.js'
@@ -66,7 +66,7 @@ async function openSharded(
   meter: Meter,
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
-  const shardNames = parseIndex(await readSmall(metered(index, meter), signal), index.name)
+  const shardNames = parseIndex(await readSmall(metered(index, meter), 'BAD_INDEX', signal), index.name)
   const find = async (file: string): Promise<ByteSource> => {
     const source = await folder.find(file, signal)
     if (source) return metered(source, meter)
@@ -169,7 +169,7 @@ async function readConfig(place: Place, meter: Meter, signal?: AbortSignal): Pro
     throw error
   })
   if (!source) return null
-  const bytes = await readSmall(metered(source, meter), signal)
+  const bytes = await readSmall(metered(source, meter), 'BAD_CONFIG', signal)
   let config: unknown
   try {
     config = JSON.parse(decodeUtf8(bytes))
@@ -180,14 +180,11 @@ async function readConfig(place: Place, meter: Meter, signal?: AbortSignal): Pro
   throw new SovitError('BAD_CONFIG', `${source.name} is not a JSON object. Correct it, or download it again.`)
 }
 
-async function readSmall(source: ByteSource, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readSmall(source: ByteSource, tooLarge: SovitErrorCode, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     const size = await source.size(signal)
     if (size <= MAX_TEXT) return await source.read(0, size, signal)
-    throw new SovitError(
-      'BAD_CONFIG',
-      `${source.name} has ${size} bytes, at most ${MAX_TEXT} are read. Check the file.`,
-    )
+    throw new SovitError(tooLarge, `${source.name} has ${size} bytes; at most ${MAX_TEXT} are read. Check the file.`)
   } finally {
     await source.close?.()
   }

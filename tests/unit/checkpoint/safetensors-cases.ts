@@ -37,10 +37,12 @@ export async function expectError(
   code: SovitErrorCode,
   ...words: (string | number)[]
 ): Promise<SovitError> {
-  const error: unknown = await (async () => (typeof work === 'function' ? work() : work))().then(
-    () => new Error('nothing was thrown'),
-    (thrown: unknown) => thrown,
-  )
+  let error: unknown = new Error('nothing was thrown')
+  try {
+    await (typeof work === 'function' ? work() : work)
+  } catch (thrown) {
+    error = thrown
+  }
   expect(error).toBeInstanceOf(SovitError)
   const sovit = error as SovitError
   expect(sovit.code, sovit.message).toBe(code)

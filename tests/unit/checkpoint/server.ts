@@ -49,7 +49,7 @@ export function files(
     const range = rangeOf(request, bytes.length)
     if (!range) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end()
     const { begin, end } = range
-    const all = {
+    const all: Record<string, string | undefined> = {
       'content-range': `bytes ${begin}-${end - 1}/${bytes.length}`,
       'content-length': String(end - begin),
       ...headers,
