@@ -2,7 +2,7 @@ import type { DType } from './types.js'
 
 /**
  * Bits of one element, for each of the 22 dtypes of the format
- * (`Dtype` in safetensors/src/tensor.rs; the names are spelled as in the file).
+ * (`Dtype` in safetensors/src/tensor.rs; names and order are the reference's, whose writer puts the last ones first).
  */
 export const DTYPE_BITS: Readonly<Record<DType, number>> = {
   BOOL: 8,

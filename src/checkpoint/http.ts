@@ -124,7 +124,7 @@ function rangeProblem(response: Response, begin: number, end: number, known: Pro
   if (response.status === 416) return changed(`it no longer has the bytes ${begin} to ${end} of ${known.size}`)
   if (response.status !== 206) return noRanges(name, `it answered a range with status ${response.status}`)
   const range = contentRange(response)
-  if (range?.total != null && range.total !== known.size) {
+  if (range && range.total !== null && range.total !== known.size) {
     return changed(`it had ${known.size} bytes and has ${range.total}`)
   }
   if (range && (range.begin !== begin || range.end !== end)) {
@@ -199,5 +199,7 @@ function noRanges(name: string, what: string): SovitError {
 function network(name: string, cause: unknown): SovitError {
   const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : ''
   const wayOut = 'Check the connection and, in a page, that the server allows your origin (CORS)'
-  return new SovitError('NETWORK', `${name} could not be read: ${reason || 'the network failed'}. ${wayOut}.`, { cause })
+  return new SovitError('NETWORK', `${name} could not be read: ${reason || 'the network failed'}. ${wayOut}.`, {
+    cause,
+  })
 }

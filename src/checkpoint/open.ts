@@ -1,12 +1,11 @@
-import type { ModelSource } from './types.js'
-import { SovitError } from '../errors.js'
+import { SovitError, type SovitErrorCode } from '../errors.js'
 import { readHeader, type Header } from './header.js'
 import { decodeUtf8, isObject, type JsonObject } from './json.js'
 import { metered, type Meter } from './meter.js'
 import { badIndex, parseIndex } from './shards.js'
 import { locate, type Folder, type LocateOptions, type Place } from './sources.js'
 import { streamTensors } from './stream.js'
-import type { ByteSource, Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
+import type { ByteSource, Checkpoint, ModelSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 const WEIGHTS = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
@@ -66,7 +65,7 @@ async function openSharded(
   meter: Meter,
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
-  const shardNames = parseIndex(await readSmall(metered(index, meter), signal), index.name)
+  const shardNames = parseIndex(await readSmall(metered(index, meter), 'BAD_INDEX', signal), index.name)
   const find = async (file: string): Promise<ByteSource> => {
     const source = await folder.find(file, signal)
     if (source) return metered(source, meter)
@@ -105,7 +104,8 @@ class OpenCheckpoint implements Checkpoint {
       const shard = this.shardOf.get(name)
       if (!shard) throw this.missing(name)
       const tensor = (await shard.header(signal)).tensors.get(name)
-      if (!tensor) throw badIndex('The index', `it says that ${shard.file} holds ${name}, but the file does not`)
+      if (!tensor)
+        throw badIndex(`${INDEX} of ${this.source}`, `it says that ${shard.file} holds ${name}, but the file does not`)
       found.set(name, tensor)
     }
     return found
@@ -168,7 +168,7 @@ async function readConfig(place: Place, meter: Meter, signal?: AbortSignal): Pro
     throw error
   })
   if (!source) return null
-  const bytes = await readSmall(metered(source, meter), signal)
+  const bytes = await readSmall(metered(source, meter), 'BAD_CONFIG', signal)
   let config: unknown
   try {
     config = JSON.parse(decodeUtf8(bytes))
@@ -179,11 +179,11 @@ async function readConfig(place: Place, meter: Meter, signal?: AbortSignal): Pro
   throw new SovitError('BAD_CONFIG', `${source.name} is not a JSON object. Correct it, or download it again.`)
 }
 
-async function readSmall(source: ByteSource, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readSmall(source: ByteSource, tooLarge: SovitErrorCode, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     const size = await source.size(signal)
     if (size <= MAX_TEXT) return await source.read(0, size, signal)
-    throw new SovitError('BAD_CONFIG', `${source.name} has ${size} bytes, at most ${MAX_TEXT} are read. Check the file.`)
+    throw new SovitError(tooLarge, `${source.name} has ${size} bytes; at most ${MAX_TEXT} are read. Check the file.`)
   } finally {
     await source.close?.()
   }

@@ -2,6 +2,8 @@ import { SovitError } from '../errors.js'
 import { DTYPE_BITS } from './dtype.js'
 import type { DType } from './types.js'
 
+const DTYPES = Object.keys(DTYPE_BITS)
+
 export interface TensorToWrite {
   readonly name: string
   readonly dtype: DType
@@ -12,7 +14,7 @@ export interface TensorToWrite {
 
 /**
  * A safetensors file as parts to be written one after another; the data is not copied.
- * Tensors are ordered as by the reference writer: widest dtype first, then by name. The header is padded to 8 bytes.
+ * Tensors are ordered as by the reference writer: by dtype, widest first, then by name. The header is padded to 8 bytes.
  * Throws `BAD_OPTION` for a name used twice, and for data that does not have the bytes of its shape.
  */
 export function encodeSafetensors(
@@ -22,7 +24,7 @@ export function encodeSafetensors(
   const entries: string[] = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : []
   const names = new Set(['__metadata__'])
   let at = 0
-  const inOrder = [...tensors].sort(byWidthThenName)
+  const inOrder = [...tensors].sort(byDtypeThenName)
   for (const { name, dtype, shape, data } of inOrder) {
     if (names.has(name)) throw new SovitError('BAD_OPTION', `The tensor name "${name}" is taken. Use each name once.`)
     names.add(name)
@@ -47,8 +49,8 @@ function encodeHeader(json: string): Uint8Array {
   return header
 }
 
-function byWidthThenName(a: TensorToWrite, b: TensorToWrite): number {
-  return DTYPE_BITS[b.dtype] - DTYPE_BITS[a.dtype] || (a.name < b.name ? -1 : 1)
+function byDtypeThenName(a: TensorToWrite, b: TensorToWrite): number {
+  return DTYPES.indexOf(b.dtype) - DTYPES.indexOf(a.dtype) || (a.name < b.name ? -1 : 1)
 }
 
 function asBytes(data: Uint8Array | Float32Array | Int32Array): Uint8Array {

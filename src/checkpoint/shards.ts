@@ -21,9 +21,12 @@ export function parseIndex(bytes: Uint8Array, file: string): ReadonlyMap<string,
   if (!isObject(value) || !isObject(value.weight_map)) throw bad('it has no weight_map from tensor to file')
   const shardOf = new Map<string, string>()
   for (const [tensor, shard] of Object.entries(value.weight_map)) {
-    if (typeof shard !== 'string') throw bad(`tensor ${JSON.stringify(tensor)} is in ${JSON.stringify(shard)}, no file name`)
+    if (typeof shard !== 'string')
+      throw bad(`tensor ${JSON.stringify(tensor)} is in ${JSON.stringify(shard)}, no file name`)
     if (!isSafeName(shard)) {
-      throw bad(`tensor ${JSON.stringify(tensor)} is in ${JSON.stringify(shard)}, which is no plain .safetensors file name`)
+      throw bad(
+        `tensor ${JSON.stringify(tensor)} is in ${JSON.stringify(shard)}, which is no plain .safetensors file name`,
+      )
     }
     shardOf.set(tensor, shard)
   }

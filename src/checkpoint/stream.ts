@@ -34,7 +34,7 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
   )
   const reads: { file: string; begin: number; end: number; parts: Part[] }[] = []
   for (const tensor of inOrder) {
-    for (let begin = tensor.begin; begin < tensor.end; ) {
+    for (let begin = tensor.begin; begin < tensor.end;) {
       let read = reads.at(-1)
       const near = read?.file === tensor.file && begin - read.end <= gapBytes && begin + 8 <= read.begin + readBytes
       if (!read || !near) reads.push((read = { file: tensor.file, begin, end: begin, parts: [] }))

@@ -40,10 +40,7 @@ export function readVisionJson(config: Json): VisionJson {
   if (nested === undefined && vision.patch_size === undefined) {
     throw bad('it has no vision_config and no patch_size, so it describes no vision tower')
   }
-  // MiniCPM-V 4.6: a merger inside the tower, after this block. Running it as a plain tower would be silently wrong.
-  for (const place of [config, vision]) {
-    if (place.insert_layer_id !== undefined) throw bad('insert_layer_id: towers with a merger inside are not supported')
-  }
+  if (hasMerger(config) || hasMerger(vision)) throw bad('towers with a merger between their blocks are not supported')
   return {
     layers: count(vision, 'num_hidden_layers'),
     width: count(vision, 'hidden_size'),
@@ -79,12 +76,17 @@ function activation(json: Json): 'tanh' | 'erf' | undefined {
   throw bad(`hidden_act is ${JSON.stringify(value)}, expected one of ${Object.keys(GELU).join(', ')}`)
 }
 
+/** MiniCPM-V 4.6 and later: run as a plain tower, they would be silently wrong. */
+function hasMerger({ model_type: type, insert_layer_id: after }: Json): boolean {
+  return after !== undefined || (typeof type === 'string' && /^minicpm(v4_\d|_ocr)/.test(type))
+}
+
 /** MiniCPM's configuration classes default to true (configuration_minicpm.py of 2.6 and 4.5); others have no such key. */
 function dropsLast(config: Json): boolean {
   const value = config.drop_vision_last_layer
   if (typeof value === 'boolean') return value
   if (value !== undefined) throw bad(`drop_vision_last_layer is ${JSON.stringify(value)}, expected true or false`)
-  return typeof config.model_type === 'string' && config.model_type.startsWith('minicpmv')
+  return config.model_type === 'minicpmv' || config.model_type === 'minicpmo'
 }
 
 function isObject(value: unknown): value is Json {

@@ -171,7 +171,10 @@ function mostFrequent(numbers: readonly number[]): number | undefined {
 function resolveLayers(asked: 'auto' | number, json: VisionJson, found: number): number {
   if (asked !== 'auto') {
     if (Number.isInteger(asked) && asked >= 1 && asked <= found) return asked
-    throw new SovitError('BAD_OPTION', `${asked} layers cannot be run. The checkpoint has ${found}: give 1 to ${found}.`)
+    throw new SovitError(
+      'BAD_OPTION',
+      `${asked} layers cannot be run. The checkpoint has ${found}: give 1 to ${found}.`,
+    )
   }
   if (found === 0) throw new SovitError('TENSOR_MISSING', 'The checkpoint has no blocks. Check that it is complete.')
   if (json.layers === undefined) {
@@ -186,7 +189,9 @@ function resolveLayers(asked: 'auto' | number, json: VisionJson, found: number):
 /** What the kernels need: whole heads, and vectors of 4 along every summed axis. */
 function checkSupported({ width, heads, headSize, mlp, patch }: VisionConfig, json: VisionJson): void {
   if (!Number.isInteger(heads)) {
-    throw badConfig(`width ${width} is no multiple of the head size ${HEAD_SIZE}; num_attention_heads must tell the heads`)
+    throw badConfig(
+      `width ${width} is no multiple of the head size ${HEAD_SIZE}; num_attention_heads must tell the heads`,
+    )
   }
   if (!Number.isInteger(headSize)) throw badConfig(`width ${width} cannot be divided by ${heads} heads`)
   if (headSize % 4 !== 0) throw badConfig(`the head size is ${headSize}, not a multiple of 4`)
@@ -198,7 +203,10 @@ function checkSupported({ width, heads, headSize, mlp, patch }: VisionConfig, js
 }
 
 function badConfig(what: string): SovitError {
-  return new SovitError('BAD_CONFIG', `The network is not supported: ${what}. Use a SigLIP tower of a supported family.`)
+  return new SovitError(
+    'BAD_CONFIG',
+    `The network is not supported: ${what}. Use a SigLIP tower of a supported family.`,
+  )
 }
 
 function mismatch(what: string): SovitError {

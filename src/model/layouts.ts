@@ -28,8 +28,10 @@ export interface ExpectedTensor {
 }
 
 const PATCH_WEIGHT = 'embeddings.patch_embedding.weight'
-const BLOCK = /^encoder\.layers\.(0|[1-9]\d{0,3})\.(layer_norm[12]|self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.(weight|bias)$/
-const OUTSIDE_BLOCKS = /^(embeddings\.(patch_embedding\.(weight|bias)|position_embedding\.weight)|post_layernorm\.(weight|bias))$/
+const BLOCK =
+  /^encoder\.layers\.(0|[1-9]\d{0,3})\.(layer_norm[12]|self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.(weight|bias)$/
+const OUTSIDE_BLOCKS =
+  /^(embeddings\.(patch_embedding\.(weight|bias)|position_embedding\.weight)|post_layernorm\.(weight|bias))$/
 
 /**
  * Recognises the layout of a checkpoint by the names of its tensors, or checks the one that the caller asks for.
@@ -51,7 +53,10 @@ export function detectLayout(names: readonly string[], asked = 'auto'): Layout {
   if (!found) throw new SovitError('UNKNOWN_LAYOUT', describeUnknown(names, asked))
   if (others.length === 0) return found
   const all = [found, ...others].map(({ layout }) => layout).join(', ')
-  throw new SovitError('UNKNOWN_LAYOUT', `The checkpoint has several vision towers: ${all}. Choose one with \`layout\`.`)
+  throw new SovitError(
+    'UNKNOWN_LAYOUT',
+    `The checkpoint has several vision towers: ${all}. Choose one with \`layout\`.`,
+  )
 }
 
 /** `name` without `prefix`, when what remains is the canonical name of a tensor of the tower; else null. */
@@ -105,6 +110,7 @@ function isLayoutName(text: string): text is LayoutName {
 function describeUnknown(names: readonly string[], asked: string): string {
   const first = names.slice(0, 5).map((name) => JSON.stringify(name))
   const found = names.length === 0 ? 'it has no tensors' : `its ${names.length} tensors begin with ${first.join(', ')}`
-  const expected = asked === 'auto' ? Object.values(PREFIXES).map((p) => p + PATCH_WEIGHT) : [`names of the layout ${asked}`]
+  const expected =
+    asked === 'auto' ? Object.values(PREFIXES).map((p) => p + PATCH_WEIGHT) : [`names of the layout ${asked}`]
   return `No known vision tower is in the checkpoint: ${found}. Expected ${expected.join(' or ')}.`
 }

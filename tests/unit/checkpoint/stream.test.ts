@@ -1,0 +1,168 @@
+import fc from 'fast-check'
+import { mkdtemp, open, rm, truncate } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { describe, expect, it } from 'vitest'
+import { memorySource } from '../../../src/checkpoint/memory.js'
+import { openCheckpoint } from '../../../src/checkpoint/open.js'
+import { planReads, streamTensors } from '../../../src/checkpoint/stream.js'
+import type { ByteSource, TensorInfo } from '../../../src/checkpoint/types.js'
+import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
+
+const MiB = 2 ** 20
+
+function tensor(file: string, begin: number, end: number): TensorInfo {
+  return { name: `${file}.${begin}`, dtype: 'U8', shape: [end - begin], file, begin, end }
+}
+
+/** Tensors with gaps between them, shuffled, in two files. */
+const scattered = fc
+  .array(fc.record({ file: fc.constantFrom('a', 'b'), gap: fc.nat(60), size: fc.nat(200), order: fc.nat() }))
+  .map((items) => {
+    const at: Record<string, number> = { a: 3, b: 0 }
+    const placed = items.map(({ file, gap, size, order }) => {
+      const begin = (at[file] ?? 0) + gap
+      at[file] = begin + size
+      return { order, tensor: tensor(file, begin, begin + size) }
+    })
+    return placed.sort((x, y) => x.order - y.order).map((one) => one.tensor)
+  })
+
+describe('planned reads', () => {
+  it('cover every byte of every tensor once, in order, within their bounds', () => {
+    fc.assert(
+      fc.property(scattered, fc.integer({ min: 8, max: 100 }), fc.nat(40), (tensors, readBytes, gapBytes) => {
+        const reads = planReads(tensors, readBytes, gapBytes)
+        const got = new Map<TensorInfo, number>()
+        let last = { file: '', end: 0 }
+        for (const read of reads) {
+          expect(read.end - read.begin).toBeLessThanOrEqual(readBytes)
+          let at = read.begin
+          for (const { tensor: whole, begin, end } of read.parts) {
+            expect(begin).toBe(whole.begin + (got.get(whole) ?? 0))
+            expect((begin - whole.begin) % 8).toBe(0)
+            expect(end).toBeGreaterThan(begin)
+            expect(begin - at).toBeLessThanOrEqual(gapBytes)
+            expect(begin).toBeGreaterThanOrEqual(at)
+            got.set(whole, end - whole.begin)
+            at = end
+          }
+          expect(read.end).toBe(at)
+          expect(read.file > last.file || (read.file === last.file && read.begin >= last.end)).toBe(true)
+          last = read
+        }
+        for (const whole of tensors) expect(got.get(whole) ?? 0).toBe(whole.end - whole.begin)
+      }),
+    )
+  })
+
+  it('join small tensors across a small gap, and skip a large one', () => {
+    const tensors = [tensor('a', 0, 100), tensor('a', 100, 200), tensor('a', 200 + MiB, 300 + MiB)]
+    expect(
+      planReads([...tensors, tensor('a', 301 + 2 * MiB, 302 + 2 * MiB)]).map(({ begin, end }) => [begin, end]),
+    ).toEqual([
+      [0, 300 + MiB],
+      [301 + 2 * MiB, 302 + 2 * MiB],
+    ])
+  })
+})
+
+describe('streaming', () => {
+  const bytes = pattern(40 * MiB + 5)
+  const whole = tensor('f', 3, bytes.length)
+
+  /** Memory that answers asynchronously, into the given buffer, and counts reads in flight. */
+  function slow(): { source: ByteSource; most: () => number; buffers: Set<ArrayBufferLike> } {
+    let [now, most] = [0, 0]
+    const buffers = new Set<ArrayBufferLike>()
+    const memory = memorySource(bytes, 'f')
+    const source: ByteSource = {
+      ...memory,
+      async read(begin, end, _signal, into = new Uint8Array(end - begin)) {
+        most = Math.max(most, ++now)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        buffers.add(into.buffer)
+        into.set(await memory.read(begin, end))
+        now--
+        return into.subarray(0, end - begin)
+      },
+    }
+    return { source, most: () => most, buffers }
+  }
+
+  it('hands over every byte in order, in three buffers, while the consumer takes its time', async () => {
+    const { source, most, buffers } = slow()
+    const got = new Uint8Array(bytes.length - 3)
+    const progress: number[] = []
+    let next = 0
+    const consume = async (chunk: { offset: number; bytes: Uint8Array }): Promise<void> => {
+      expect(chunk.offset).toBe(next)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      got.set(chunk.bytes, chunk.offset)
+      next += chunk.bytes.length
+    }
+    await streamTensors([whole], new Map([['f', source]]), consume, { onProgress: (n) => progress.push(n) })
+    expect(Buffer.from(got).equals(bytes.subarray(3))).toBe(true)
+    expect(progress.at(-1)).toBe(got.length)
+    expect(progress).toEqual([...progress].sort((a, b) => a - b))
+    expect(most()).toBeLessThanOrEqual(3)
+    expect(buffers.size).toBe(3)
+  })
+
+  it('stops at once when aborted, even while the consumer hangs', async () => {
+    const { source } = slow()
+    const abort = new AbortController()
+    let chunks = 0
+    const stuck = (): Promise<void> => {
+      chunks++
+      abort.abort('enough')
+      return new Promise(() => undefined)
+    }
+    const work = streamTensors([whole], new Map([['f', source]]), stuck, { signal: abort.signal })
+    const error = await expectError(work, 'ABORTED')
+    expect(error).toMatchObject({ name: 'AbortError', cause: 'enough' })
+    expect(chunks).toBe(1)
+  })
+
+  it("passes on the consumer's error and stops reading", async () => {
+    const { source, buffers } = slow()
+    const failing = (): void => {
+      throw new RangeError('no room')
+    }
+    await expect(streamTensors([whole], new Map([['f', source]]), failing)).rejects.toThrow(RangeError)
+    expect(buffers.size).toBe(3)
+  })
+})
+
+describe('a file of 300 MB', () => {
+  it('passes through less than 64 MB of memory', async () => {
+    const folder = await mkdtemp(`${tmpdir()}/sovit-`)
+    try {
+      const rows = 30
+      const size = 10_000_000
+      const names = Array.from({ length: rows }, (_, i) => `layer.${i}`)
+      const header = fileOf(`{${names.map((n, i) => entry(n, 'U8', [size], i * size, (i + 1) * size)).join(',')}}`)
+      const path = `${folder}/sparse.safetensors`
+      const file = await open(path, 'w')
+      await file.write(header)
+      await file.close()
+      await truncate(path, header.length + rows * size)
+
+      const checkpoint = await openCheckpoint(path)
+      const before = process.memoryUsage()
+      let peak = 0
+      let total = 0
+      await checkpoint.stream((await checkpoint.describe(names)).values(), (chunk) => {
+        const { heapUsed, arrayBuffers } = process.memoryUsage()
+        peak = Math.max(peak, heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers)
+        total += chunk.bytes.length
+      })
+      await checkpoint.close()
+      expect(total).toBe(rows * size)
+      console.info(`streamed ${total} bytes with ${(peak / 1e6).toFixed(1)} MB more than before`)
+      expect(peak).toBeLessThan(64e6)
+      expect(checkpoint.fetchedBytes).toBeLessThan(total + 70_000)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+})
