@@ -22,14 +22,15 @@ export class Gpu {
   readonly device: GPUDevice
   readonly info: DeviceInfo
   readonly memory: GpuMemory
-  readonly #owned: boolean
+  /** Where our own device comes from; null for a caller's. Dawn in Node crashes when it is collected before its devices. */
+  readonly #instance: GPU | null
   #failure: SovitError | null = null
 
-  private constructor(device: GPUDevice, info: DeviceInfo, owned: boolean) {
+  private constructor(device: GPUDevice, info: GPUAdapterInfo, instance: GPU | null) {
     this.device = device
-    this.info = info
+    this.info = describe(info, device.features)
     this.memory = new GpuMemory(device)
-    this.#owned = owned
+    this.#instance = instance
     void device.lost.then(({ reason, message }) => {
       this.#failure ??= new SovitError(
         'DEVICE_LOST',
@@ -47,13 +48,14 @@ export class Gpu {
   static async open(options: { gpu?: GPU; device?: GPUDevice } = {}): Promise<Gpu> {
     if (options.device) {
       const { device } = options
-      return new Gpu(device, describe(device.adapterInfo, device.features), false)
+      return new Gpu(device, device.adapterInfo, null)
     }
-    const adapter = await requestAdapter(options.gpu ?? defaultGpu())
+    const gpu = options.gpu ?? defaultGpu()
+    const adapter = await requestAdapter(gpu)
     const requiredLimits = Object.fromEntries(RAISED.map((limit) => [limit, adapter.limits[limit]]))
     const requiredFeatures = WANTED.filter((feature) => adapter.features.has(feature))
     const device = await adapter.requestDevice({ label: 'sovit', requiredFeatures, requiredLimits })
-    return new Gpu(device, describe(adapter.info, device.features), true)
+    return new Gpu(device, adapter.info, gpu)
   }
 
   has(feature: GPUFeatureName): boolean {
@@ -76,12 +78,12 @@ export class Gpu {
   dispose(): void {
     this.device.removeEventListener('uncapturederror', this.#onError)
     this.memory.destroyAll()
-    if (this.#owned) this.device.destroy()
+    if (this.#instance) this.device.destroy()
   }
 
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
     // On a caller's device the error may be the caller's own: only ours carry our labels, which cannot be told here.
-    if (!this.#owned) return
+    if (!this.#instance) return
     this.#failure ??= new SovitError('SHADER', `The device reported an error: ${event.error.message}`, {
       cause: event.error,
     })

@@ -11,7 +11,7 @@ export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { f32: 4, f1
  */
 export interface Binding {
   readonly name: string
-  readonly access: 'read' | 'write' | 'uniform'
+  readonly access: 'read' | 'write' | 'read_write' | 'uniform'
   readonly type: ElementType
   readonly shape: readonly (string | number)[]
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { Checkpoint } from '../../../src/checkpoint/types.js'
-import type { ModelSource } from '../../../src/encoder-types.js'
+import type { ModelSource } from '../../../src/encoder/types.js'
 import { concat, expectError, fileOf, pattern } from './safetensors-cases.js'
 import { files, serve, type Server } from './server.js'
 

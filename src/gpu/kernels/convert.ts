@@ -1,0 +1,35 @@
+import code from '../../../shaders/convert.wgsl?raw'
+import { type Kernel, specialise } from '../kernel.js'
+import { weightConst, type WeightType } from './weights.js'
+
+const THREADS = 64
+/** Values a thread converts. */
+const VALUES = 2
+const MAX_WORKGROUPS = 65535
+
+/**
+ * `target[first + i] = source[i]`, weights from one form to another. Binds `source` ([E]), `target`, `status` (one word a
+ * tensor, set to 1 where a value does not fit f16), `size` (E, first value in target (even), index in status, 0).
+ */
+export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
+  return {
+    name: 'convert',
+    code: specialise(code, { consts: { FROM: weightConst(from), TO: weightConst(to) } }),
+    constants: {},
+    bindings: [
+      { name: 'source', access: 'read', type: from, shape: ['E'] },
+      { name: 'target', access: 'read_write', type: to, shape: ['targetElements'] },
+      { name: 'status', access: 'read_write', type: 'u32', shape: ['tensors'] },
+      { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
+    ],
+    dims: {},
+    workgroupBytes: 0,
+    invocations: THREADS,
+    workgroups: ({ E = 0 }) => {
+      const groups = Math.ceil(E / (THREADS * VALUES))
+      const x = Math.min(groups, MAX_WORKGROUPS)
+      return [x, Math.ceil(groups / x), 1]
+    },
+    flops: () => 0,
+  }
+}
