@@ -78,7 +78,8 @@ function readWithWebGL(bitmap: ImageBitmap): Uint8Array | undefined {
 function readWithCanvas(bitmap: ImageBitmap, what: string): Uint8ClampedArray {
   const { width, height } = bitmap
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
-  if (!context) throw new SovitError('BAD_IMAGE', `${what}, ${width}×${height} pixels, fits no canvas here. Scale it down.`)
+  if (!context)
+    throw new SovitError('BAD_IMAGE', `${what}, ${width}×${height} pixels, fits no canvas here. Scale it down.`)
   context.drawImage(bitmap, 0, 0)
   return context.getImageData(0, 0, width, height).data
 }

@@ -36,7 +36,8 @@ async function decode(input: ImageInput, options: DecodeOptions): Promise<RgbIma
   if (typeof input === 'string' || input instanceof URL) {
     return decodeFile(await readAddress(input, options), `The picture ${shorten(String(input))}`)
   }
-  if (input instanceof Blob) return decodeFile(input, `The picture ${'name' in input ? String(input.name) : '(a Blob)'}`)
+  if (input instanceof Blob)
+    return decodeFile(input, `The picture ${'name' in input ? String(input.name) : '(a Blob)'}`)
   if (input instanceof ArrayBuffer) return decodeFile(new Blob([input]), 'The picture (an ArrayBuffer)')
   if ('data' in input) return fromRaw(input)
   return pixelsOf(input, 'The picture')

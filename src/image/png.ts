@@ -75,7 +75,8 @@ export async function decodePng(bytes: Uint8Array<ArrayBuffer>, what: string): P
     if (columns === 0) continue
     const end = at + rows * (rowBytes + 1)
     const part = scanlines.subarray(at, end)
-    if (!unfilter(part, rowBytes, Math.max(1, (header.samples * header.depth) >> 3))) throw bad('a row has an unknown filter')
+    if (!unfilter(part, rowBytes, Math.max(1, (header.samples * header.depth) >> 3)))
+      throw bad('a row has an unknown filter')
     placePass(part, rowBytes, columns, header, pass, palette, data)
     at = end
   }
@@ -88,7 +89,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>, what: string, bad: (why: str
   let header: Header | undefined
   let palette: Uint8Array | undefined
   let exif: Uint8Array | undefined
-  for (let at = SIGNATURE.length; at + 12 <= bytes.length; ) {
+  for (let at = SIGNATURE.length; at + 12 <= bytes.length;) {
     const length = view.getUint32(at)
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
     if (at + 12 + length > bytes.length) {
@@ -111,14 +112,18 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>, what: string, bad: (why: str
 function readHeader(view: DataView, at: number, what: string, bad: (why: string) => SovitError): Header {
   const width = view.getUint32(at)
   const height = view.getUint32(at + 4)
-  const [depth, colourType, compression, filter, interlace] = Array.from({ length: 5 }, (_, i) => view.getUint8(at + 8 + i))
+  const [depth, colourType, compression, filter, interlace] = Array.from({ length: 5 }, (_, i) =>
+    view.getUint8(at + 8 + i),
+  )
   checkSize(width, height, what)
   const kind = COLOUR_TYPES[colourType ?? -1]
   if (depth === undefined || colourType === undefined || !kind?.depths.includes(depth)) {
     throw bad(`colour type ${String(colourType)} with ${String(depth)} bits a sample does not exist`)
   }
   if (compression !== 0 || filter !== 0 || (interlace !== 0 && interlace !== 1)) {
-    throw bad(`compression ${String(compression)}, filter ${String(filter)}, interlace ${String(interlace)} are unknown`)
+    throw bad(
+      `compression ${String(compression)}, filter ${String(filter)}, interlace ${String(interlace)} are unknown`,
+    )
   }
   return { width, height, depth, colourType, samples: kind.samples, passes: interlace === 1 ? ADAM7 : WHOLE }
 }

@@ -76,7 +76,10 @@ function checkTarget(target: Size, patch: number): Size {
  * divides in float32. MiniCPM-V's own processor may divide by 255 in float32 instead; for all 256 bytes that gives the
  * same float32 values, which tests/unit/image/preprocess.test.ts checks.
  */
-const NORMALISED = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(Math.fround(byte * (1 / 255)) - 0.5) / 0.5)
+const NORMALISED = Float32Array.from(
+  { length: 256 },
+  (_, byte) => Math.fround(Math.fround(byte * (1 / 255)) - 0.5) / 0.5,
+)
 
 /**
  * Resizes a picture as Pillow does and normalises it to [-1, 1], planar.

@@ -18,16 +18,14 @@ function farthest(actual: Float32Array, expected: readonly number[]): number {
   return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[i] ?? Number.NaN))), 0)
 }
 
-const matrix = fc
-  .tuple(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 3, max: 12 }))
-  .chain(([patches, channels]) =>
-    fc.tuple(
-      fc.constant([patches, channels] as const),
-      fc
-        .array(fc.integer({ min: -1000, max: 1000 }), { minLength: patches * channels, maxLength: patches * channels })
-        .map((values) => Float32Array.from(values, (v) => v / 100)),
-    ),
-  )
+const matrix = fc.tuple(fc.integer({ min: 2, max: 20 }), fc.integer({ min: 3, max: 12 })).chain(([patches, channels]) =>
+  fc.tuple(
+    fc.constant([patches, channels] as const),
+    fc
+      .array(fc.integer({ min: -1000, max: 1000 }), { minLength: patches * channels, maxLength: patches * channels })
+      .map((values) => Float32Array.from(values, (v) => v / 100)),
+  ),
+)
 
 const bad = expect.objectContaining({ code: 'BAD_OPTION' }) as Error
 

@@ -86,7 +86,9 @@ describe('pictures over http', () => {
   it('abort with the reason as cause', async () => {
     const reason = new Error('changed my mind')
     const aborted = toRgb(`${origin}/a.png`, { signal: AbortSignal.abort(reason) })
-    await expect(aborted).rejects.toThrow(expect.objectContaining({ code: 'ABORTED', name: 'AbortError', cause: reason }))
+    await expect(aborted).rejects.toThrow(
+      expect.objectContaining({ code: 'ABORTED', name: 'AbortError', cause: reason }),
+    )
   })
 })
 

@@ -21,7 +21,9 @@ function withPixels(data: Uint8Array): Uint8Array<ArrayBuffer> {
   idat.writeUInt32BE(packed.length)
   idat.write('IDAT', 4)
   idat.set(packed, 8)
-  return new Uint8Array(Buffer.concat([readPicture('rgb8.png').subarray(0, 33), idat, Buffer.from('\0\0\0\0IEND\0\0\0\0')]))
+  return new Uint8Array(
+    Buffer.concat([readPicture('rgb8.png').subarray(0, 33), idat, Buffer.from('\0\0\0\0IEND\0\0\0\0')]),
+  )
 }
 
 const rowBytes = 1 + 19 * 3

@@ -68,9 +68,7 @@ describe('table positions', () => {
     expect(() => positionIds(grid, side, 'table')).toThrow(
       expect.objectContaining({
         code: 'BAD_POSITIONS',
-        message: expect.stringMatching(
-          new RegExp(`${grid[0]}×${grid[1]}.*${side}×${side}.*navit`),
-        ) as unknown,
+        message: expect.stringMatching(new RegExp(`${grid[0]}×${grid[1]}.*${side}×${side}.*navit`)) as unknown,
       }),
     )
   })
