@@ -1,4 +1,4 @@
-import { SovitError, VisionEncoder, type ModelSource, type SizeOption } from 'sovit'
+import { SovitError, VisionEncoder, type ModelSource } from 'sovit'
 import builtIn from '../../weights/sovit-tiny.safetensors?url'
 import { painted } from './dom.js'
 import { showPicture, showTokens, startExplorer } from './explorer.js'
@@ -6,13 +6,13 @@ import { showEncodeFacts, showModelFacts } from './facts.js'
 import { formatTime } from './format.js'
 import type { Coverage, Grid } from './patch-view.js'
 import { choosePicture, startPictures } from './pictures.js'
-import { selectModelKind, startSettings } from './settings.js'
+import { selectModelKind, startSettings, type Size } from './settings.js'
 import { cancellable, hideAlert, showAlert, showBusy, showDone, showLoading } from './status.js'
 import { showUnsupported } from './unsupported.js'
 
 let encoder: VisionEncoder | null = null
 let picture: Blob | null = null
-let size: SizeOption = 448
+let size: Size = 448
 /** Work that is no longer wanted when its number is not this one any more. */
 let loads = 0
 let encodes = 0
@@ -83,7 +83,7 @@ async function encodePicture(): Promise<void> {
 }
 
 /** Pixels beyond the last whole patch are ignored; only a side asked for in pixels can have such. */
-function coverage([rows, columns]: Grid, patch: number, target: SizeOption): Coverage {
+function coverage([rows, columns]: Grid, patch: number, target: Size): Coverage {
   if (target === 'native') return [1, 1]
   const { height, width } = typeof target === 'number' ? { height: target, width: target } : target
   return [(rows * patch) / height, (columns * patch) / width]

@@ -116,7 +116,10 @@ export class PatchView {
     const [down, across] = this.layer.smooth ? [1, 1] : this.coverage
     context.drawImage(this.layer.image, 0, 0, width * across, height * down)
     if (!this.grid) return
-    const cell = { width: (width * this.coverage[1]) / this.grid[1], height: (height * this.coverage[0]) / this.grid[0] }
+    const cell = {
+      width: (width * this.coverage[1]) / this.grid[1],
+      height: (height * this.coverage[0]) / this.grid[0],
+    }
     if (this.lines && Math.min(cell.width, cell.height) >= FINEST_GRID) drawLines(context, this.grid, cell)
     for (const mark of this.marks) drawMark(context, this.grid, cell, mark)
   }
@@ -150,7 +153,10 @@ function drawMark(context: CanvasRenderingContext2D, [, columns]: Grid, cell: Ce
   const x = (index % columns) * cell.width
   const y = Math.floor(index / columns) * cell.height
   context.lineJoin = 'round'
-  for (const [colour, line] of [['#0b0714', thick * 2.4], [held ? '#ffd84d' : '#fff', thick]] as const) {
+  for (const [colour, line] of [
+    ['#0b0714', thick * 2.4],
+    [held ? '#ffd84d' : '#fff', thick],
+  ] as const) {
     context.strokeStyle = colour
     context.lineWidth = line
     context.strokeRect(x - thick / 2, y - thick / 2, cell.width + thick, cell.height + thick)

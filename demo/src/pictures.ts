@@ -113,6 +113,7 @@ function press(pressed: HTMLButtonElement | null): void {
 
 async function fetchSample({ file, name }: Sample): Promise<Blob> {
   const response = await fetch(`./samples/${file}`)
-  if (!response.ok) throw new Error(`The sample “${name}” could not be fetched: the server answered ${response.status}.`)
+  if (!response.ok)
+    throw new Error(`The sample “${name}” could not be fetched: the server answered ${response.status}.`)
   return response.blob()
 }

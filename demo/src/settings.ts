@@ -1,9 +1,11 @@
-import type { SizeOption } from 'sovit'
+import type { EncodeOptions } from 'sovit'
 import { byId } from './dom.js'
+
+export type Size = NonNullable<EncodeOptions['size']>
 
 /** Where changed settings go. */
 export interface SettingsEvents {
-  readonly onSize: (size: SizeOption) => void
+  readonly onSize: (size: Size) => void
   readonly onBuiltInModel: () => void
   readonly onModel: (source: File | URL | string) => void
 }
