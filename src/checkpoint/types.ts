@@ -20,7 +20,7 @@ export interface TensorChunk {
   readonly tensor: TensorInfo
   /** Byte offset inside the tensor; a multiple of 8. */
   readonly offset: number
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 export type LoadPhase = 'header' | 'download' | 'compile' | 'ready'
@@ -49,8 +49,10 @@ export interface ByteSource {
   readonly name: string
   /** Size of the file in bytes. */
   size(signal?: AbortSignal): Promise<number>
-  /** Exactly the bytes [begin, end), or an error. */
-  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>
+  /** Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation. */
+  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
+  /** Frees what an open file holds. It may be read again afterwards. */
+  close?(): Promise<void>
 }
 
 export interface OpenOptions {
@@ -84,4 +86,6 @@ export interface Checkpoint {
     consume: (chunk: TensorChunk) => Promise<void> | void,
     options?: StreamOptions,
   ): Promise<void>
+  /** Closes open files. Call it when the weights are read, and after a failure. */
+  close(): Promise<void>
 }

@@ -1,0 +1,124 @@
+import { SovitError } from '../errors.js'
+import { GpuMemory } from './memory.js'
+
+export interface DeviceInfo {
+  readonly vendor: string
+  readonly architecture: string
+  readonly description: string
+  /** Features that the encoder uses or could use. */
+  readonly features: readonly string[]
+  /** A software rasteriser: correct, slow, and no measure of any GPU. */
+  readonly software: boolean
+}
+
+/** Features asked for where the adapter has them; none is needed. */
+const WANTED: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+
+/** Limits asked for at the adapter's own value; the rest stay at WebGPU's defaults, which the kernels keep within. */
+const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
+
+/** A device with the memory that one encoder holds on it. */
+export class Gpu {
+  readonly device: GPUDevice
+  readonly info: DeviceInfo
+  readonly memory: GpuMemory
+  readonly #owned: boolean
+  #failure: SovitError | null = null
+
+  private constructor(device: GPUDevice, info: DeviceInfo, owned: boolean) {
+    this.device = device
+    this.info = info
+    this.memory = new GpuMemory(device)
+    this.#owned = owned
+    void device.lost.then(({ reason, message }) => {
+      this.#failure ??= new SovitError(
+        'DEVICE_LOST',
+        `The GPU device was lost (${reason}${message ? `: ${message}` : ''}). Load the encoder again.`,
+      )
+    })
+    device.addEventListener('uncapturederror', this.#onError)
+  }
+
+  /**
+   * Opens a device, or adopts the caller's, which is never destroyed here.
+   *
+   * @throws SovitError `NO_WEBGPU`, `NO_ADAPTER`
+   */
+  static async open(options: { gpu?: GPU; device?: GPUDevice } = {}): Promise<Gpu> {
+    if (options.device) {
+      const { device } = options
+      return new Gpu(device, describe(device.adapterInfo, device.features), false)
+    }
+    const adapter = await requestAdapter(options.gpu ?? defaultGpu())
+    const requiredLimits = Object.fromEntries(RAISED.map((limit) => [limit, adapter.limits[limit]]))
+    const requiredFeatures = WANTED.filter((feature) => adapter.features.has(feature))
+    const device = await adapter.requestDevice({ label: 'sovit', requiredFeatures, requiredLimits })
+    return new Gpu(device, describe(adapter.info, device.features), true)
+  }
+
+  has(feature: GPUFeatureName): boolean {
+    return this.device.features.has(feature)
+  }
+
+  /** Throws what went wrong on the device since it was opened, if anything did. */
+  check(): void {
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Turns a rejection of a pending GPU promise into the reason for it: a loss is announced a moment later. */
+  async explain(error: unknown): Promise<unknown> {
+    if (error instanceof SovitError) return error
+    await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 20))])
+    return this.#failure ?? error
+  }
+
+  /** Frees every buffer; also the device, unless it is the caller's. */
+  dispose(): void {
+    this.device.removeEventListener('uncapturederror', this.#onError)
+    this.memory.destroyAll()
+    if (this.#owned) this.device.destroy()
+  }
+
+  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
+    // On a caller's device the error may be the caller's own: only ours carry our labels, which cannot be told here.
+    if (!this.#owned) return
+    this.#failure ??= new SovitError('SHADER', `The device reported an error: ${event.error.message}`, {
+      cause: event.error,
+    })
+  }
+}
+
+function defaultGpu(): GPU {
+  if (typeof navigator !== 'undefined' && 'gpu' in navigator) return navigator.gpu
+  const insecure = typeof isSecureContext === 'boolean' && !isSecureContext
+  throw new SovitError(
+    'NO_WEBGPU',
+    insecure
+      ? 'WebGPU needs a secure page: serve it by https, or from localhost.'
+      : 'There is no WebGPU here. Use Chrome or Edge 113, Safari 26 or Firefox 141 (or later); in Node pass `gpu` from the package webgpu.',
+  )
+}
+
+/** A process that has just started may answer null for some 50 ms: ask again before believing it. */
+async function requestAdapter(gpu: GPU): Promise<GPUAdapter> {
+  for (const wait of [0, 50, 200]) {
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (adapter) return adapter
+  }
+  throw new SovitError(
+    'NO_ADAPTER',
+    'WebGPU is here, but offers no adapter. Turn on hardware acceleration, or update the graphics driver.',
+  )
+}
+
+function describe(info: GPUAdapterInfo, features: GPUSupportedFeatures): DeviceInfo {
+  const { vendor, architecture, description } = info
+  return {
+    vendor,
+    architecture,
+    description,
+    features: WANTED.filter((feature) => features.has(feature)),
+    software: info.isFallbackAdapter || /swiftshader|llvmpipe|software|warp/i.test(`${architecture} ${description}`),
+  }
+}

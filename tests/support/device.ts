@@ -1,0 +1,28 @@
+/**
+ * The device of the lane that runs: Dawn in Node, the browser's in a page. A lane without an adapter fails, because a
+ * test that silently runs nowhere proves nothing.
+ */
+export async function testGpu(): Promise<GPU> {
+  if (typeof navigator !== 'undefined' && 'gpu' in navigator) return navigator.gpu
+  const { create, globals } = await import('webgpu')
+  Object.assign(globalThis, globals)
+  return create([])
+}
+
+let shared: Promise<GPUDevice> | undefined
+
+/** One device for all kernel tests of a lane, with the features kernels can use. Prints its name first. */
+export function testDevice(): Promise<GPUDevice> {
+  shared ??= openTestDevice()
+  return shared
+}
+
+async function openTestDevice(): Promise<GPUDevice> {
+  const gpu = await testGpu()
+  const adapter = await gpu.requestAdapter()
+  if (!adapter) throw new Error('No WebGPU adapter: this lane cannot run here.')
+  const { vendor, architecture, description } = adapter.info
+  console.log(`adapter: ${vendor} ${architecture} ${description}`)
+  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+  return adapter.requestDevice({ requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)) })
+}
