@@ -1,0 +1,84 @@
+import { SovitError } from '../errors.js'
+import { checkSize } from './limits.js'
+import { withoutAlpha } from './raw.js'
+import type { RgbImage } from './types.js'
+
+/** What a browser can make an ImageBitmap of. */
+type Drawable = ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame
+
+/** JPEG, WebP, AVIF and what else the browser reads. Its size is known, and checked, only after decoding. */
+export async function decodeWithBrowser(file: Blob, what: string): Promise<RgbImage> {
+  return readPixels(file, what)
+}
+
+/** Pixels of a decoded picture of the browser. */
+export async function pixelsOf(source: Drawable, what: string): Promise<RgbImage> {
+  const { width, height } = sizeOf(source)
+  checkSize(width, height, what)
+  return readPixels(source, what)
+}
+
+function sizeOf(source: Drawable): { width: number; height: number } {
+  if ('naturalWidth' in source) return { width: source.naturalWidth, height: source.naturalHeight }
+  if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight }
+  return source
+}
+
+async function readPixels(source: Blob | Drawable, what: string): Promise<RgbImage> {
+  const bitmap = await toBitmap(source, what)
+  try {
+    const { width, height } = bitmap
+    checkSize(width, height, what)
+    return { width, height, data: withoutAlpha(readWithWebGL(bitmap) ?? readWithCanvas(bitmap, what)) }
+  } finally {
+    bitmap.close()
+  }
+}
+
+async function toBitmap(source: Blob | Drawable, what: string): Promise<ImageBitmap> {
+  try {
+    // Always a bitmap of our own: a caller's may be premultiplied, and this undoes it.
+    return await createImageBitmap(source, {
+      premultiplyAlpha: 'none',
+      colorSpaceConversion: 'none',
+      imageOrientation: 'from-image',
+    })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new SovitError('BAD_IMAGE', `${what} cannot be decoded by this browser: ${why}. Is it complete?`, { cause })
+  }
+}
+
+/**
+ * RGBA through a WebGL texture, the one way back that leaves colours under alpha as they are: a 2D canvas and, in
+ * Chromium 156, a VideoFrame store them premultiplied. Undefined without WebGL 2 or for a picture larger than a texture.
+ */
+function readWithWebGL(bitmap: ImageBitmap): Uint8Array | undefined {
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2')
+  if (!gl) return undefined
+  try {
+    const { width, height } = bitmap
+    if (Math.max(width, height) > Number(gl.getParameter(gl.MAX_TEXTURE_SIZE))) return undefined
+    gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE)
+    const texture = gl.createTexture()
+    gl.bindTexture(gl.TEXTURE_2D, texture)
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap)
+    gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer())
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0)
+    const rgba = new Uint8Array(width * height * 4)
+    gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba)
+    return gl.getError() === gl.NO_ERROR ? rgba : undefined
+  } finally {
+    // Contexts are few (16 in Chromium) and are collected late.
+    gl.getExtension('WEBGL_lose_context')?.loseContext()
+  }
+}
+
+/** RGBA through a 2D canvas: exact for opaque pixels, rounded under partial alpha, black under alpha 0. */
+function readWithCanvas(bitmap: ImageBitmap, what: string): Uint8ClampedArray {
+  const { width, height } = bitmap
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
+  if (!context) throw new SovitError('BAD_IMAGE', `${what}, ${width}×${height} pixels, fits no canvas here. Scale it down.`)
+  context.drawImage(bitmap, 0, 0)
+  return context.getImageData(0, 0, width, height).data
+}
