@@ -34,10 +34,10 @@ afterAll(async () => {
 
 afterEach(async () => {
   await Promise.all(browser.contexts().map((context) => context.close()))
-  expect(complaints).toEqual([])
-  expect(strangers).toEqual([])
+  const faults = { complaints, strangers }
   complaints = []
   strangers = []
+  expect(faults).toEqual({ complaints: [], strangers: [] })
 })
 
 interface Look {
