@@ -20,7 +20,7 @@ interface Layer {
 }
 
 /** Below this patch side in device pixels, grid lines would hide the picture. */
-const FINEST_GRID = 7
+const FINEST_GRID = 5
 
 /** One canvas of the stage: a picture or a map of patches, the patch grid over it, and the marked patches. */
 export class PatchView {
