@@ -131,15 +131,15 @@ alias Out = f32; // element of y`,
 @group(0) @binding(4) var<storage, read> table: array<vec2<u32>>; // [S²,C] as stored: f32, f16 or bf16
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<Out>>; // [P,C]
 @group(0) @binding(6) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
-    readers: `fn pixel_at(patch: vec4u, k: u32) -> f32 {
-  let line = k / PATCH; // counts lines through the three planes of the patch
-  return pixels[patch.x + (line / PATCH) * patch.z + (line % PATCH) * patch.y + k % PATCH];
+    readers: `fn pixel_at(place: vec4u, k: u32) -> f32 {
+  let line = k / PATCH; // counts lines through the three planes of a patch
+  return pixels[place.x + (line / PATCH) * place.z + (line % PATCH) * place.y + k % PATCH];
 }
 
 fn left_at(row: u32, k4: u32) -> vec4f {
-  let patch = patches[row];
+  let place = patches[row];
   let k = 4u * k4;
-  return vec4f(pixel_at(patch, k), pixel_at(patch, k + 1u), pixel_at(patch, k + 2u), pixel_at(patch, k + 3u));
+  return vec4f(pixel_at(place, k), pixel_at(place, k + 1u), pixel_at(place, k + 2u), pixel_at(place, k + 3u));
 }
 
 ${reader('weight', 'WEIGHT', 'K')}

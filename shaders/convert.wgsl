@@ -1,5 +1,5 @@
-// target[first + i] = source[i]   weights from the checkpoint's form to another: to f32 exactly, to f16 rounded to nearest
-// source: f32, or f16 and bf16 as stored, two to a word, the earlier in the low half. target: f32, or f16 two to a word.
+// result[first + i] = source[i]   weights from the checkpoint's form to another: to f32 exactly, to f16 rounded to nearest
+// source: f32, or f16 and bf16 as stored, two to a word, the earlier in the low half. result: f32, or f16 two to a word.
 // Work: a thread makes two values, so that it owns a whole word of either form; the grid is two-dimensional, since one
 // dimension ends at 65535 workgroups. `first` is even, and an odd count is padded with zero in its last word.
 // Numerics: f32 and bf16 to f16 are rounded by pack2x16float, whose result beyond f16's range is indeterminate (WGSL
@@ -14,9 +14,9 @@ const FROM = BF16;
 const TO = F16; // F32 or F16
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read_write> target: array<u32>;
+@group(0) @binding(1) var<storage, read_write> result: array<u32>;
 @group(0) @binding(2) var<storage, read_write> status: array<atomic<u32>>; // [tensors], 1 where a value did not fit
-@group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in target, index in status, 0
+@group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in result, index in status, 0
 
 const LARGEST = 0x477fefffu;
 
@@ -70,11 +70,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let low = bits_at(i);
   let high = bits_at(i + 1u);
   if (TO == F32) {
-    target[size.y + i] = low;
+    result[size.y + i] = low;
     if (i + 1u < size.x) {
-      target[size.y + i + 1u] = high;
+      result[size.y + i + 1u] = high;
     }
   } else {
-    target[(size.y + i) / 2u] = pack2x16float(vec2f(checked(low), checked(high)));
+    result[(size.y + i) / 2u] = pack2x16float(vec2f(checked(low), checked(high)));
   }
 }

@@ -1,4 +1,4 @@
-// target[first + i] = source[i]   the plainest form, the oracle of convert.wgsl: floating point only, one thread a word.
+// result[first + i] = source[i]   the plainest form, the oracle of convert.wgsl: floating point only, one thread a word.
 // It flushes what the device flushes, and knows nothing of values beyond f16's range.
 
 const F32 = 0u;
@@ -9,9 +9,9 @@ const FROM = BF16;
 const TO = F16;
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
-@group(0) @binding(1) var<storage, read_write> target: array<u32>;
+@group(0) @binding(1) var<storage, read_write> result: array<u32>;
 @group(0) @binding(2) var<storage, read_write> status: array<u32>;
-@group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in target, index in status, 0
+@group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in result, index in status, 0
 
 fn value_at(i: u32) -> f32 {
   if (i >= size.x) {
@@ -31,10 +31,10 @@ fn value_at(i: u32) -> f32 {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (TO == F32) {
     if (id.x < size.x) {
-      target[size.y + id.x] = bitcast<u32>(value_at(id.x));
+      result[size.y + id.x] = bitcast<u32>(value_at(id.x));
     }
   } else if (2u * id.x < size.x) {
-    target[size.y / 2u + id.x] = pack2x16float(vec2f(value_at(2u * id.x), value_at(2u * id.x + 1u)));
+    result[size.y / 2u + id.x] = pack2x16float(vec2f(value_at(2u * id.x), value_at(2u * id.x + 1u)));
   }
   if (id.x == 0u) {
     status[size.z] = 0u;

@@ -34,15 +34,15 @@ const COLUMNS4 = TX * 1u; // vectors of four columns in a tile
 var<workgroup> left: array<vec4f, K_STEP * ROWS4>; // [K_STEP, ROWS4]
 var<workgroup> right: array<vec4f, K_STEP * COLUMNS4>; // [K_STEP, COLUMNS4]
 
-fn pixel_at(patch: vec4u, k: u32) -> f32 {
-  let line = k / PATCH; // counts lines through the three planes of the patch
-  return pixels[patch.x + (line / PATCH) * patch.z + (line % PATCH) * patch.y + k % PATCH];
+fn pixel_at(place: vec4u, k: u32) -> f32 {
+  let line = k / PATCH; // counts lines through the three planes of a patch
+  return pixels[place.x + (line / PATCH) * place.z + (line % PATCH) * place.y + k % PATCH];
 }
 
 fn left_at(row: u32, k4: u32) -> vec4f {
-  let patch = patches[row];
+  let place = patches[row];
   let k = 4u * k4;
-  return vec4f(pixel_at(patch, k), pixel_at(patch, k + 1u), pixel_at(patch, k + 2u), pixel_at(patch, k + 3u));
+  return vec4f(pixel_at(place, k), pixel_at(place, k + 1u), pixel_at(place, k + 2u), pixel_at(place, k + 3u));
 }
 
 // Values 4·i4 .. 4·i4+3 of a row of weight. bf16 is the upper half of an f32: a shift unpacks it exactly.

@@ -45,15 +45,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (row >= size.x || n >= N) {
     return;
   }
-  let patch = patches[row];
+  let place = patches[row];
   var sum = 0.0;
   for (var plane = 0u; plane < 3u; plane++) {
     for (var i = 0u; i < PATCH; i++) {
       for (var j = 0u; j < PATCH; j++) {
-        let pixel = pixels[patch.x + plane * patch.z + i * patch.y + j];
+        let pixel = pixels[place.x + plane * place.z + i * place.y + j];
         sum += pixel * weight_at(((n * 3u + plane) * PATCH + i) * PATCH + j);
       }
     }
   }
-  y[row * N + n] = Out(sum + bias[n] + table_at(patch.w * N + n));
+  y[row * N + n] = Out(sum + bias[n] + table_at(place.w * N + n));
 }

@@ -155,7 +155,7 @@ class Uploader {
     device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first, to.part, 0]))
     const buffers: Readonly<Record<string, GPUBuffer>> = {
       source: this.#staging,
-      target: to.buffer,
+      result: to.buffer,
       status: this.#status,
       size: this.#size,
     }

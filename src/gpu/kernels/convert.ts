@@ -8,8 +8,8 @@ const VALUES = 2
 const MAX_WORKGROUPS = 65535
 
 /**
- * `target[first + i] = source[i]`, weights from one form to another. Binds `source` ([E]), `target`, `status` (one word a
- * tensor, set to 1 where a value does not fit f16), `size` (E, first value in target (even), index in status, 0).
+ * `result[first + i] = source[i]`, weights from one form to another. Binds `source` ([E]), `result`, `status` (one word a
+ * tensor, set to 1 where a value does not fit f16), `size` (E, first value in result (even), index in status, 0).
  */
 export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
   return {
@@ -18,7 +18,7 @@ export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
     constants: {},
     bindings: [
       { name: 'source', access: 'read', type: from, shape: ['E'] },
-      { name: 'target', access: 'read_write', type: to, shape: ['targetElements'] },
+      { name: 'result', access: 'read_write', type: to, shape: ['targetElements'] },
       { name: 'status', access: 'read_write', type: 'u32', shape: ['tensors'] },
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
