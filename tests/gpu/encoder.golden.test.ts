@@ -1,0 +1,114 @@
+/** The whole encoder against torch and transformers: every layout, dtype and odd size of tests/reference/models.py. */
+import { afterAll, describe, expect, test } from 'vitest'
+import { VisionEncoder, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
+import { testBytes, testPixels } from '../fixtures/pixels.js'
+import { testGpu } from '../support/device.js'
+import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
+import { maxAbs, minCosine, nmse } from '../support/metrics.js'
+
+interface Picture {
+  readonly seed: number
+  readonly height: number
+  readonly width: number
+}
+
+interface Case {
+  readonly key: string
+  readonly grid: readonly [number, number]
+  readonly positions: PositionMode
+  readonly pixels: Picture
+}
+
+interface Model {
+  readonly name: string
+  readonly folder: string
+  readonly files: readonly string[]
+  readonly layout: string
+  readonly shape: Readonly<Record<'width' | 'heads' | 'mlp' | 'layers' | 'table' | 'patch', number>> & { gelu: string }
+  readonly goldens: string
+  readonly cases: readonly Case[]
+}
+
+interface Manifest {
+  readonly pixels: readonly (Picture & { bytes: number; bits: number })[]
+  readonly models: readonly Model[]
+}
+
+const manifest = await fixtureJson<Manifest>('tests/fixtures/goldens.json')
+const gpu = await testGpu()
+const hasF16 = (await gpu.requestAdapter())?.features.has('shader-f16') ?? false
+const measured: string[] = []
+
+/** One file is given as bytes, several as the files of a folder. */
+async function source(model: Model): Promise<ArrayBuffer | File[]> {
+  const parts = await Promise.all(
+    model.files.map(async (name) => new File([await fixtureBytes(`${model.folder}/${name}`)], name)),
+  )
+  const [only] = parts
+  return parts.length === 1 && only ? only.arrayBuffer() : parts
+}
+
+/** The rows that the golden kept. */
+function pick(all: Float32Array, rows: Int32Array, width: number): Float32Array {
+  const picked = new Float32Array(rows.length * width)
+  rows.forEach((row, i) => {
+    picked.set(all.subarray(row * width, (row + 1) * width), i * width)
+  })
+  return picked
+}
+
+function compare(model: Model, { key, grid }: Case, precision: Precision, golden: Tensors, encoding: Encoding): void {
+  const { width, layers } = model.shape
+  const rows = golden.get(`${key}.rows`) as Int32Array
+  const expected = golden.get(`${key}.tokens`) as Float32Array
+  expect(encoding.grid).toEqual(grid)
+  expect(encoding.dims).toEqual([grid[0] * grid[1], width])
+  expect(encoding.tokens.length).toBe(grid[0] * grid[1] * width)
+  expect(encoding.tokens.every(Number.isFinite)).toBe(true)
+  const tokens = pick(encoding.tokens, rows, width)
+  const hidden = encoding.hiddenStates ?? []
+  expect(hidden.length).toBe(layers + 1)
+  const errors = hidden.map((state, layer) => {
+    return nmse(pick(state, rows, width), golden.get(`${key}.hidden.${String(layer)}`) as Float32Array)
+  })
+  const cosine = minCosine(tokens, expected, width)
+  const error = nmse(tokens, expected)
+  const figures = [cosine.toFixed(8), ...[error, Math.max(...errors), maxAbs(tokens, expected)].map((x) => x.toExponential(1))]
+  measured.push([model.name.padEnd(22), precision, key.padEnd(7), ...figures].join('  '))
+  expect(cosine).toBeGreaterThanOrEqual(precision === 'f32' ? 0.99999 : 0.9995)
+  if (precision === 'f16') return
+  expect(error).toBeLessThanOrEqual(1e-9)
+  for (const [layer, value] of errors.entries()) expect(value, `after block ${String(layer)}`).toBeLessThanOrEqual(1e-9)
+}
+
+type Tensors = ReadonlyMap<string, Float32Array | Int32Array>
+
+test.each(manifest.pixels)('test picture $seed is the one torch saw', ({ seed, height, width, bytes, bits }) => {
+  const weigh = (values: ArrayLike<number>): bigint =>
+    Array.from(values).reduce((sum, value, i) => sum + BigInt((value % 65521) * ((i + 1) % 65521)), 0n)
+  expect(weigh(testBytes(seed, height, width))).toBe(BigInt(bytes))
+  expect(weigh(new Uint32Array(testPixels(seed, height, width).data.buffer))).toBe(BigInt(bits))
+})
+
+describe.each(manifest.models)('$name', (model) => {
+  const precisions: Precision[] = hasF16 ? ['f32', 'f16'] : ['f32']
+  const cases = model.cases.flatMap((one) => precisions.map((precision) => ({ ...one, precision })))
+  test.each(cases)('$key $positions $precision', async ({ precision, ...one }) => {
+    const golden = goldenTensors(await fixtureBytes(`tests/fixtures/${model.goldens}`))
+    const encoder = await VisionEncoder.load(await source(model), { gpu, precision, positions: one.positions })
+    try {
+      const { width, heads, mlp, layers, table, patch, gelu } = encoder.model.config
+      expect({ width, heads, mlp, layers, table, patch, gelu }).toEqual(model.shape)
+      expect(encoder.model.layout).toBe(model.layout)
+      const { seed, height, width: columns } = one.pixels
+      const pixels = testPixels(seed, height, columns)
+      compare(model, one, precision, golden, await encoder.encode({ pixels }, { hiddenStates: true }))
+    } finally {
+      encoder.dispose()
+    }
+  })
+})
+
+afterAll(() => {
+  console.log(['model / precision / grid / min cosine / NMSE / worst hidden NMSE / max abs', ...measured.sort()].join('\n'))
+})
