@@ -6,9 +6,11 @@ export async function testGpu(): Promise<GPU> {
   if (typeof navigator !== 'undefined' && 'gpu' in navigator) return navigator.gpu
   const { create, globals } = await import('webgpu')
   Object.assign(globalThis, globals)
-  return create([])
+  return (instance = create([]))
 }
 
+/** Kept for as long as the tests run: Dawn in Node crashes when its instance is collected while a device is in use. */
+let instance: GPU | undefined
 let shared: Promise<GPUDevice> | undefined
 
 /** One device for all kernel tests of a lane, with the features kernels can use. Prints its name first. */
