@@ -62,7 +62,8 @@ describe('matmul', () => {
     const expected = reference(c, inputs)
     const naiveInputs = c.epilogue === 'residual' ? inputs : { ...inputs, residual: new Float32Array(c.P * c.N) }
     const naive = await runKernel(device, matmulNaive(c), naiveInputs, { P: c.P })
-    const outputs = await Promise.all(MATMUL_TILES.map((tile) => words({ ...c, tile }, inputs, c.P)))
+    const outputs = []
+    for (const tile of MATMUL_TILES) outputs.push(await words({ ...c, tile }, inputs, c.P))
     for (const [i, output] of outputs.entries()) {
       expect(output, `${MATMUL_TILES[i]} against ${MATMUL_TILES[0]}, bit for bit`).toEqual(outputs[0])
     }
