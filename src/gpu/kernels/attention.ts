@@ -46,7 +46,10 @@ export function attention(spec: AttentionSpec): Kernel {
   const { heads: H, headSize: D, type } = spec
   requireMultipleOf4('attention', { D })
   if (D > MAX_HEAD_SIZE) {
-    throw new SovitError('SHADER', `attention: a head of ${D} exceeds ${MAX_HEAD_SIZE}, what workgroup memory can hold.`)
+    throw new SovitError(
+      'SHADER',
+      `attention: a head of ${D} exceeds ${MAX_HEAD_SIZE}, what workgroup memory can hold.`,
+    )
   }
   const C = H * D
   return {

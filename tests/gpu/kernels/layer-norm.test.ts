@@ -36,30 +36,34 @@ function reference({ P, C, eps }: LayerNormCase, inputs: Inputs): Float64Array {
     const row = Float64Array.from(inputs.x.subarray(p * C, (p + 1) * C))
     const mean = row.reduce((a, b) => a + b) / C
     const deviation = Math.sqrt(row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / C + eps)
-    y.set(row.map((v, c) => ((v - mean) / deviation) * (weight[c] ?? NaN) + (bias[c] ?? NaN)), p * C)
+    y.set(
+      row.map((v, c) => ((v - mean) / deviation) * (weight[c] ?? NaN) + (bias[c] ?? NaN)),
+      p * C,
+    )
   }
   return y
 }
 
-// About 4 times the worst of lavapipe and SwiftShader; f16 is its rounding.
-const BOUNDS = { f32: { nmse: 1e-12, maxAbs: 1e-5 }, f16: { nmse: 4e-7, maxAbs: 1e-2 } }
+// About 4 times the worst of lavapipe and SwiftShader: nmse 5.3e-15 and maxAbs 1.8e-6 in f32, 4.3e-8 and 3.7e-3 in
+// f16 (lavapipe only), which is the rounding of the output. The naive sum of 8192 values reaches 5.4e-13 and 8.5e-6.
+const BOUNDS = { f32: { nmse: 2.1e-14, maxAbs: 7e-6 }, f16: { nmse: 1.7e-7, maxAbs: 1.5e-2 } }
+const NAIVE_BOUNDS = { ...BOUNDS, f32: { nmse: 2.2e-12, maxAbs: 3.4e-5 } }
 
 function expectClose(actual: Float64Array, expected: Float64Array, bounds = BOUNDS.f32) {
   const errors = compare(actual, expected)
-  if (process.env['SOVIT_SHOW_ERRORS']) console.log(expect.getState().currentTestName, JSON.stringify(errors))
   expect(errors.nmse).toBeLessThan(bounds.nmse)
   expect(errors.maxAbs).toBeLessThan(bounds.maxAbs)
-  expect(errors.cosine).toBeGreaterThan(1 - bounds.nmse)
+  expect(errors.cosine).toBeGreaterThan(1 - Math.max(bounds.nmse, 1e-12)) // 1e-12: f64 sums of many products
 }
 
 describe('layer norm against f64 and its naive twin', () => {
   const cases = LAYER_NORM_CASES.map((of) => ({ of, name: `[${of.P},${of.C}] ${of.output}` }))
-  it.each(cases)('$name', async ({ of }) => {
-    if (of.output === 'f16' && !device.features.has('shader-f16')) return
+  it.for(cases)('$name', async ({ of }, { skip }) => {
+    skip(of.output === 'f16' && !device.features.has('shader-f16'), 'no shader-f16')
     const inputs = inputsOf(of)
     const expected = reference(of, inputs)
     expectClose(await run(layerNorm(of), of, inputs), expected, BOUNDS[of.output])
-    expectClose(await run(layerNormNaive(of), of, inputs), expected, BOUNDS[of.output])
+    expectClose(await run(layerNormNaive(of), of, inputs), expected, NAIVE_BOUNDS[of.output])
   })
 })
 
