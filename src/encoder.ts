@@ -1,35 +1,183 @@
-import type { DeviceInfo, Encoding, EncodeInput, EncodeOptions, LoadInfo, LoadOptions, ModelInfo, ModelSource, Precision, Support } from './encoder-types.js'
+import { loadTower, type LoadedTower } from './encoder/load.js'
+import type {
+  EncodeInput,
+  EncodeOptions,
+  Encoding,
+  LoadInfo,
+  LoadOptions,
+  ModelInfo,
+  ModelSource,
+  PositionMode,
+  Precision,
+  Support,
+} from './encoder/types.js'
+import { SovitError, throwIfAborted } from './errors.js'
+import { cutBatches, type BatchImage } from './graph/batch.js'
+import type { Executor, RunResult } from './graph/executor.js'
+import { Gpu, type DeviceInfo } from './gpu/device.js'
+import { toPixels } from './image/input.js'
+import { positionIds } from './model/positions.js'
 
-/** The SigLIP vision tower of MiniCPM-V on WebGPU. */
+/**
+ * The SigLIP vision tower of MiniCPM-V on WebGPU.
+ *
+ * ```ts
+ * const encoder = await VisionEncoder.load('openbmb/MiniCPM-V-2_6')
+ * const { tokens, dims, grid } = await encoder.encode(image)
+ * encoder.dispose()
+ * ```
+ */
 export class VisionEncoder {
-  readonly model!: ModelInfo
-  readonly device!: DeviceInfo
-  readonly precision!: Precision
-  readonly load!: LoadInfo
-  /** Bytes of all live GPU buffers of this encoder: weights and arena. */
+  readonly model: ModelInfo
+  readonly precision: Precision
+  /** How positions are mapped to a picture's grid. */
+  readonly positions: PositionMode
+  /** What the load took. */
+  readonly load: LoadInfo
+  readonly #gpu: Gpu
+  readonly #executor: Executor
+  #tail: Promise<unknown> = Promise.resolve()
+  #disposed = false
+
+  private constructor(gpu: Gpu, tower: LoadedTower) {
+    this.#gpu = gpu
+    this.#executor = tower.executor
+    this.model = tower.model
+    this.precision = tower.precision
+    this.positions = tower.positions
+    this.load = tower.load
+  }
+
+  /** Whether this page or process can run the encoder; if not, why, and what to do. */
+  static async support(options: { gpu?: GPU } = {}): Promise<Support> {
+    try {
+      const gpu = await Gpu.open(options)
+      gpu.dispose()
+      return { ok: true, device: gpu.info }
+    } catch (error) {
+      if (error instanceof SovitError) return { ok: false, code: error.code, message: error.message }
+      throw error
+    }
+  }
+
+  /**
+   * Loads a checkpoint: reads its header, streams the tower's tensors to the GPU, compiles the kernels.
+   *
+   * @param source `owner/repo` on the hub, an address, a Blob or File, the files of a folder, or bytes; in Node also a path.
+   * @throws SovitError; then nothing is left on the device.
+   */
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<VisionEncoder> {
+    throwIfAborted(options.signal, 'The load')
+    const gpu = await Gpu.open(options)
+    try {
+      return new VisionEncoder(gpu, await loadTower(gpu, source, options))
+    } catch (error) {
+      const reason = await gpu.explain(error)
+      gpu.dispose()
+      throw reason
+    }
+  }
+
+  get device(): DeviceInfo {
+    return this.#gpu.info
+  }
+
+  /** Bytes of all live GPU buffers of this encoder: weights, arena, and buffers of batches. */
   get gpuBytes(): number {
-    return 0
+    return this.#gpu.memory.bytes
   }
 
-  static async load(_source?: ModelSource, _options?: LoadOptions): Promise<VisionEncoder> {
-    return Promise.resolve(new VisionEncoder())
+  /** Number of live GPU buffers of this encoder. */
+  get gpuBuffers(): number {
+    return this.#gpu.memory.count
   }
 
-  static async support(_options?: { gpu?: GPU }): Promise<Support> {
-    return Promise.resolve({ ok: false, code: 'NO_WEBGPU', message: '' })
-  }
-
+  /**
+   * Encodes one picture, or several of any sizes as one packed batch. Calls queue: they may overlap.
+   *
+   * @returns tokens [P, C] of each picture, after the final norm, in raster order.
+   * @throws SovitError `BAD_IMAGE`, `IMAGE_SIZE`, `BAD_POSITIONS`, `LIMIT`, `OUT_OF_MEMORY`, `ABORTED`, `DISPOSED`, `DEVICE_LOST`
+   */
   encode(input: EncodeInput, options?: EncodeOptions): Promise<Encoding>
   encode(input: readonly EncodeInput[], options?: EncodeOptions): Promise<Encoding[]>
-  async encode(_input: EncodeInput | readonly EncodeInput[], _options?: EncodeOptions): Promise<Encoding | Encoding[]> {
-    return Promise.resolve([])
+  async encode(input: EncodeInput | readonly EncodeInput[], options: EncodeOptions = {}): Promise<Encoding | Encoding[]> {
+    if (!isList(input)) {
+      const [encoding] = await this.encode([input], options)
+      if (!encoding) throw new SovitError('BAD_IMAGE', 'The picture gave no tokens.')
+      return encoding
+    }
+    this.#check(options.signal)
+    const images = await Promise.all(input.map((item) => this.#prepare(item, options)))
+    const run = this.#tail.then(() => this.#runAll(images, options))
+    this.#tail = run.catch(() => undefined)
+    return run
   }
 
+  /** Frees everything this encoder holds on the device; a caller's device lives on. */
   dispose(): void {
-    return
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#gpu.dispose()
   }
 
   [Symbol.dispose](): void {
     this.dispose()
   }
+
+  #check(signal?: AbortSignal): void {
+    if (this.#disposed) throw new SovitError('DISPOSED', 'The encoder was disposed. Load it again to encode.')
+    throwIfAborted(signal, 'The encode')
+    this.#gpu.check()
+  }
+
+  async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {
+    const { patch, table } = this.model.config
+    const pixels = await toPixels(input, { ...options, patch, limit: table * patch })
+    const grid = [Math.floor(pixels.height / patch), Math.floor(pixels.width / patch)] as const
+    if (grid[0] === 0 || grid[1] === 0) {
+      throw new SovitError(
+        'IMAGE_SIZE',
+        `Pixel values of ${pixels.height}×${pixels.width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
+      )
+    }
+    return { ...pixels, grid, positions: positionIds(grid, table, this.positions) }
+  }
+
+  /** A batch beyond the device's limits is cut into several; the tokens are the same bits. */
+  async #runAll(images: readonly BatchImage[], options: EncodeOptions): Promise<Encoding[]> {
+    const encodings: Encoding[] = []
+    try {
+      for (const part of cutBatches(images, this.#executor.limits)) {
+        this.#check(options.signal)
+        const result = await this.#executor.run(part, {
+          taps: options.hiddenStates ?? false,
+          keepOnGpu: options.output === 'gpu',
+          signal: options.signal,
+        })
+        encodings.push(...part.map((image, i) => this.#encoding(image, i, result, options)))
+      }
+      return encodings
+    } catch (error) {
+      for (const { buffer } of encodings) buffer?.destroy()
+      this.#check(options.signal)
+      throw await this.#gpu.explain(error)
+    }
+  }
+
+  #encoding(image: BatchImage, index: number, result: RunResult, options: EncodeOptions): Encoding {
+    const { grid } = image
+    return {
+      tokens: result.tokens[index] ?? new Float32Array(),
+      dims: [grid[0] * grid[1], this.model.config.width],
+      type: 'float32',
+      grid,
+      positions: this.positions,
+      ...(options.hiddenStates && { hiddenStates: result.taps.flatMap((tap) => tap[index] ?? []) }),
+      ...(options.output === 'gpu' && { buffer: result.buffers[index] }),
+    }
+  }
+}
+
+function isList(input: EncodeInput | readonly EncodeInput[]): input is readonly EncodeInput[] {
+  return Array.isArray(input)
 }

@@ -1,5 +1,5 @@
 export { VisionEncoder } from './encoder.js'
-export type * from './encoder-types.js'
+export type * from './encoder/types.js'
 export type { ImageInput, PixelValues, RawPixels, RgbImage } from './image/types.js'
 export type { ProgressEvent } from './checkpoint/types.js'
 export type { VisionConfig } from './model/config.js'

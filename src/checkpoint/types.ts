@@ -1,3 +1,6 @@
+/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
+export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
+
 /** dtypes of the safetensors format. Weights may be F32, F16 or BF16; the others may lie beside them, unread. */
 export type DType =
   | 'BOOL' | 'F4' | 'F6_E2M3' | 'F6_E3M2' | 'U8' | 'I8' | 'F8_E5M2' | 'F8_E4M3' | 'F8_E8M0' | 'F8_E4M3FNUZ' | 'F8_E5M2FNUZ'
@@ -49,8 +52,10 @@ export interface ByteSource {
   readonly name: string
   /** Size of the file in bytes. */
   size(signal?: AbortSignal): Promise<number>
-  /** Exactly the bytes [begin, end), or an error. */
-  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>
+  /** Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation. */
+  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
+  /** Frees what an open file holds. It may be read again afterwards. */
+  close?(): Promise<void>
 }
 
 export interface OpenOptions {
@@ -84,4 +89,6 @@ export interface Checkpoint {
     consume: (chunk: TensorChunk) => Promise<void> | void,
     options?: StreamOptions,
   ): Promise<void>
+  /** Closes open files. Call it when the weights are read, and after a failure. */
+  close(): Promise<void>
 }

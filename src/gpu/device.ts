@@ -65,9 +65,11 @@ export class Gpu {
     if (this.#failure) throw this.#failure
   }
 
-  /** Turns a rejection of a pending GPU promise into the reason for it. */
-  explain(error: unknown): unknown {
-    return error instanceof SovitError ? error : (this.#failure ?? error)
+  /** Turns a rejection of a pending GPU promise into the reason for it: a loss is announced a moment later. */
+  async explain(error: unknown): Promise<unknown> {
+    if (error instanceof SovitError) return error
+    await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 20))])
+    return this.#failure ?? error
   }
 
   /** Frees every buffer; also the device, unless it is the caller's. */

@@ -1,12 +1,13 @@
-import type { ImageInput, PixelValues, Resample, SizeOption } from './image/types.js'
-import type { ProgressEvent } from './checkpoint/types.js'
-import type { VisionConfig } from './model/config.js'
+import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
+import type { ModelSource, ProgressEvent } from '../checkpoint/types.js'
+import type { DeviceInfo } from '../gpu/device.js'
+import type { PositionMode } from '../model/positions.js'
+import type { VisionConfig } from '../model/config.js'
+
+export type { DeviceInfo, ModelSource, PositionMode }
 
 export type Precision = 'f32' | 'f16'
-export type PositionMode = 'table' | 'navit' | 'navit-float32'
 
-/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
-export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
 
 export interface LoadOptions {
   /** A caller's device: used, never destroyed. */
@@ -58,16 +59,6 @@ export interface Encoding {
   readonly hiddenStates?: readonly Float32Array[]
   /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
   readonly buffer?: GPUBuffer
-}
-
-export interface DeviceInfo {
-  readonly vendor: string
-  readonly architecture: string
-  readonly description: string
-  /** Features the encoder uses or could use. */
-  readonly features: readonly string[]
-  /** A software rasteriser: correct, slow, and no measure of any GPU. */
-  readonly software: boolean
 }
 
 export interface ModelInfo {

@@ -1,0 +1,313 @@
+// Writes the register-tiled matrix multiplies of shaders/: node scripts/generate-matmul.mjs [--check]
+//
+// They are generated only because accumulators must be named one by one: an array of them is kept in memory, not in
+// registers, by several compilers (M1 Max through naga: 100 times slower, performance notes of the cera project; also
+// SwiftShader). Each output is valid WGSL and is committed; --check fails when a committed file is not what comes out.
+import { readFileSync, writeFileSync } from 'node:fs'
+
+const range = (count) => Array.from({ length: count }, (_, i) => i)
+const lines = (count, line) => range(count).map(line).join('\n')
+/** One line for each accumulator: rows of one thread by groups of four columns. */
+const each = ({ rows, groups }, line) => lines(rows * groups, (i) => line(Math.floor(i / groups), i % groups))
+const lane = (i) => 'xyzw'[i]
+
+const FORMATS = `const F32 = 0u;
+const F16 = 1u;
+const BF16 = 2u;`
+
+/** Reads four consecutive values of a stored [rows, length] tensor in whatever form the checkpoint has it. */
+const reader = (name, format, length) => `// Values 4·i4 .. 4·i4+3 of a row of ${name}. bf16 is the upper half of an f32: a shift unpacks it exactly.
+fn ${name}_at(row: u32, i4: u32) -> vec4f {
+  let i = row * (${length} / 4u) + i4;
+  if (${format} == F32) {
+    return bitcast<vec4f>(vec4u(${name}[2u * i], ${name}[2u * i + 1u]));
+  }
+  let w = ${name}[i];
+  if (${format} == F16) {
+    return vec4f(unpack2x16float(w.x), unpack2x16float(w.y));
+  }
+  return bitcast<vec4f>(vec4u(w.x << 16u, w.x & 0xffff0000u, w.y << 16u, w.y & 0xffff0000u));
+}`
+
+const GELU = `// erf, max abs error 8e-8 in f32 (N. Juffa, stackoverflow.com/questions/35148198, the two-branch form).
+fn erf(v: vec4f) -> vec4f {
+  let t = min(abs(v), vec4f(6.0));
+  let s = t * t;
+  var far = fma(fma(vec4f(-1.72853470e-5), t, vec4f(3.83197126e-4)), s, fma(vec4f(-3.88396438e-3), t, vec4f(2.42546219e-2)));
+  far = fma(fma(fma(far, t, vec4f(-1.06777877e-1)), t, vec4f(-6.34846687e-1)), t, vec4f(-1.28717512e-1));
+  far = 1.0 - exp(fma(far, t, -t));
+  var near = fma(fma(vec4f(-5.96761703e-4), s, vec4f(4.99119423e-3)), s, vec4f(-2.67681349e-2));
+  near = fma(fma(fma(near, s, vec4f(1.12819925e-1)), s, vec4f(-3.76125336e-1)), s, vec4f(1.28379166e-1));
+  return sign(v) * select(fma(near, t, t), far, t > vec4f(0.927734375));
+}
+
+// tanh overflows to NaN on real drivers beyond 88 (gpuweb issue 4458), so its argument is clamped: tanh(15) is 1 in f32.
+fn activate(v: vec4f) -> vec4f {
+  if (EPILOGUE == GELU_TANH) {
+    let u = 0.7978845608028654 * fma(0.044715 * v * v, v, v);
+    return 0.5 * v * (1.0 + tanh(clamp(u, vec4f(-15.0), vec4f(15.0))));
+  }
+  if (EPILOGUE == GELU_ERF) {
+    return 0.5 * v * (1.0 + erf(v * 0.7071067811865476));
+  }
+  return v;
+}`
+
+const ROWS_OF_X = `fn left_at(row: u32, k4: u32) -> vec4f {
+  return vec4f(x[row * (K / 4u) + k4]);
+}`
+
+/** What the three operations that are matrix multiplies differ in: their left operand and their epilogue. */
+const OPERATIONS = {
+  matmul: {
+    formula: '// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)',
+    consts: `${FORMATS}
+const BIAS = 0u;
+const GELU_TANH = 1u;
+const GELU_ERF = 2u;
+
+const K = 1152u; // multiple of 4
+const N = 3456u; // multiple of 4
+const WEIGHT = BF16;
+const EPILOGUE = BIAS;
+alias In = f32; // element of x: f32, f16
+alias Out = f32; // element of y: f32, f16`,
+    bindings: `@group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
+@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(4) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
+    readers: `${ROWS_OF_X}
+
+${reader('weight', 'WEIGHT', 'K')}`,
+    epilogue: `${GELU}
+
+fn store(row: u32, n4: u32, sum: vec4f) {
+  if (row < size.x && n4 < N / 4u) {
+    y[row * (N / 4u) + n4] = vec4<Out>(activate(sum + bias[n4]));
+  }
+}`,
+  },
+  matmul_residual: {
+    formula: '// y[P,N] = x[P,K] · weight[N,K]ᵀ + bias[N] + residual[P,N]',
+    consts: `${FORMATS}
+
+const K = 1152u; // multiple of 4
+const N = 1152u; // multiple of 4
+const WEIGHT = BF16;
+alias In = f32; // element of x: f32, f16
+alias Out = f32; // element of y: f32, f16`,
+    bindings: `@group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
+@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N]
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
+    readers: `${ROWS_OF_X}
+
+${reader('weight', 'WEIGHT', 'K')}`,
+    epilogue: `fn store(row: u32, n4: u32, sum: vec4f) {
+  if (row < size.x && n4 < N / 4u) {
+    let i = row * (N / 4u) + n4;
+    y[i] = vec4<Out>(sum + bias[n4] + residual[i]);
+  }
+}`,
+  },
+  patch_embed: {
+    formula: `// y[P,C] = im2col(pixels)[P,3p²] · weight[C,3p²]ᵀ + bias[C] + table[row(P),C]   a convolution whose stride is its kernel
+// Column k = (plane · p + i) · p + j of the left matrix is gathered from the pictures while tiles are loaded.`,
+    consts: `${FORMATS}
+
+const PATCH = 14u; // p
+const K = 588u; // 3p², multiple of 4
+const N = 1152u; // C, multiple of 4
+const WEIGHT = BF16;
+const TABLE = BF16;
+alias Out = f32; // element of y`,
+    bindings: `@group(0) @binding(0) var<storage, read> pixels: array<f32>; // [V]: planar [3,H,W] pictures, one after another
+@group(0) @binding(1) var<storage, read> patches: array<vec4<u32>>; // [P]: first value, W, H·W, row of the table
+@group(0) @binding(2) var<storage, read> weight: array<vec2<u32>>; // [C,3,p,p] as stored: f32, f16 or bf16
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>; // [C]
+@group(0) @binding(4) var<storage, read> table: array<vec2<u32>>; // [S²,C] as stored: f32, f16 or bf16
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<Out>>; // [P,C]
+@group(0) @binding(6) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
+    readers: `fn pixel_at(patch: vec4u, k: u32) -> f32 {
+  let line = k / PATCH; // counts lines through the three planes of the patch
+  return pixels[patch.x + (line / PATCH) * patch.z + (line % PATCH) * patch.y + k % PATCH];
+}
+
+fn left_at(row: u32, k4: u32) -> vec4f {
+  let patch = patches[row];
+  let k = 4u * k4;
+  return vec4f(pixel_at(patch, k), pixel_at(patch, k + 1u), pixel_at(patch, k + 2u), pixel_at(patch, k + 3u));
+}
+
+${reader('weight', 'WEIGHT', 'K')}
+
+${reader('table', 'TABLE', 'N')}`,
+    epilogue: `fn store(row: u32, n4: u32, sum: vec4f) {
+  if (row < size.x && n4 < N / 4u) {
+    y[row * (N / 4u) + n4] = vec4<Out>(sum + bias[n4] + table_at(patches[row].w, n4));
+  }
+}`,
+  },
+}
+
+const NUMERICS = `// Numerics: products are added in increasing k to one f32 accumulator by fma, so the bits of an output depend neither on
+// the tile nor on how many rows there are. Rows and columns beyond the edge read the last valid one and are not stored.`
+
+/** Without workgroup memory: for software devices, where a barrier costs more than loads from the cache. */
+function direct({ formula, consts, bindings, readers, epilogue }, tile) {
+  const { rows, groups } = tile
+  return `${formula}
+// Work: a thread computes ${rows} rows x ${4 * groups} columns; a workgroup is ${rows} rows, LANES threads side by side, so that x is
+// read once for all of its threads. No workgroup memory and no barrier: made for devices that run on a CPU.
+${NUMERICS}
+// Generated by scripts/generate-matmul.mjs.
+
+${consts}
+const LANES = 8u;
+
+${bindings}
+
+${readers}
+
+${epilogue}
+
+// Adds four products; w[k] holds weight k of four columns.
+fn add(sum: vec4f, x: vec4f, w: mat4x4f) -> vec4f {
+  return fma(x.wwww, w[3], fma(x.zzzz, w[2], fma(x.yyyy, w[1], fma(x.xxxx, w[0], sum))));
+}
+
+fn weights_at(n4: u32, k4: u32) -> mat4x4f {
+  let n = 4u * min(n4, N / 4u - 1u);
+  return transpose(mat4x4f(weight_at(n, k4), weight_at(n + 1u, k4), weight_at(n + 2u, k4), weight_at(n + 3u, k4)));
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup.y * ${rows}u;
+  let last = size.x - 1u;
+  let n4 = workgroup.x * (LANES * ${groups}u) + lane;
+${each(tile, (r, g) => `  var s${r}${g} = vec4f();`)}
+  for (var k4 = 0u; k4 < K / 4u; k4++) {
+${lines(rows, (r) => `    let x${r} = left_at(min(row + ${r}u, last), k4);`)}
+${lines(groups, (g) => `    let w${g} = weights_at(n4 + ${g}u * LANES, k4);
+${lines(rows, (r) => `    s${r}${g} = add(s${r}${g}, x${r}, w${g});`)}`)}
+  }
+${each(tile, (r, g) => `  store(row + ${r}u, n4 + ${g}u * LANES, s${r}${g});`)}
+}
+`
+}
+
+/** Through workgroup memory: for GPUs. */
+function staged({ formula, consts, bindings, readers, epilogue }, tile) {
+  const { rows, groups } = tile
+  const parts = rows / 4
+  const read = (name, part) => `${name}[k * ${name === 'left' ? 'ROWS4 + ty' : 'COLUMNS4 + tx'} + ${part}u * ${name === 'left' ? 'TY' : 'TX'}]`
+  return `${formula}
+// Work: a thread computes ${rows} rows x ${4 * groups} columns, a workgroup of TX x TY threads a tile of ${rows}·TY rows x ${4 * groups}·TX columns. Both
+// operands pass through workgroup memory in steps of K_STEP, transposed in 4 x 4 blocks on the way, so that the inner
+// loop reads vectors along rows and along columns; neighbouring threads read neighbouring vectors (no bank conflicts).
+${NUMERICS}
+// Generated by scripts/generate-matmul.mjs.
+
+${consts}
+const TX = 8u;
+const TY = 8u;
+const K_STEP = 16u;
+const ROWS4 = TY * ${parts}u; // vectors of four rows in a tile
+const COLUMNS4 = TX * ${groups}u; // vectors of four columns in a tile
+
+${bindings}
+
+var<workgroup> left: array<vec4f, K_STEP * ROWS4>; // [K_STEP, ROWS4]
+var<workgroup> right: array<vec4f, K_STEP * COLUMNS4>; // [K_STEP, COLUMNS4]
+
+${readers}
+
+${epilogue}
+
+// Zero beyond K, in the last step of a K that K_STEP does not divide.
+fn left_value(row: u32, k4: u32) -> vec4f {
+  let value = left_at(min(row, size.x - 1u), min(k4, K / 4u - 1u));
+  return select(vec4f(), value, K % K_STEP == 0u || k4 < K / 4u);
+}
+
+fn right_value(n: u32, k4: u32) -> vec4f {
+  let value = weight_at(min(n, N - 1u), min(k4, K / 4u - 1u));
+  return select(vec4f(), value, K % K_STEP == 0u || k4 < K / 4u);
+}
+
+fn load_left(row: u32, k4: u32, i: u32) {
+  let k = k4 + i % (K_STEP / 4u);
+  let part = i / (K_STEP / 4u);
+  let r = row + 4u * part;
+  let block = transpose(mat4x4f(left_value(r, k), left_value(r + 1u, k), left_value(r + 2u, k), left_value(r + 3u, k)));
+  let to = (i % (K_STEP / 4u)) * 4u * ROWS4 + part;
+${lines(4, (k) => `  left[to + ${k}u * ROWS4] = block[${k}];`)}
+}
+
+fn load_right(n: u32, k4: u32, i: u32) {
+  let k = k4 + i % (K_STEP / 4u);
+  let part = i / (K_STEP / 4u);
+  let c = n + 4u * part;
+  let block = transpose(mat4x4f(right_value(c, k), right_value(c + 1u, k), right_value(c + 2u, k), right_value(c + 3u, k)));
+  let to = (i % (K_STEP / 4u)) * 4u * COLUMNS4 + part;
+${lines(4, (k) => `  right[to + ${k}u * COLUMNS4] = block[${k}];`)}
+}
+
+@compute @workgroup_size(TX, TY)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(local_invocation_id) thread: vec3u,
+  @builtin(local_invocation_index) index: u32,
+) {
+  let tx = thread.x;
+  let ty = thread.y;
+  let row = workgroup.y * (4u * ROWS4);
+  let column = workgroup.x * (4u * COLUMNS4);
+${each(tile, (r, g) => `  var s${r}${g} = vec4f();`)}
+  for (var k4 = 0u; k4 < K / 4u; k4 += K_STEP / 4u) {
+    workgroupBarrier();
+    for (var i = index; i < ROWS4 * K_STEP / 4u; i += TX * TY) {
+      load_left(row, k4, i);
+    }
+    for (var i = index; i < COLUMNS4 * K_STEP / 4u; i += TX * TY) {
+      load_right(column, k4, i);
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < K_STEP; k++) {
+${lines(parts, (p) => `      let a${p} = ${read('left', p)};`)}
+${lines(groups, (g) => `      let b${g} = ${read('right', g)};`)}
+${each(tile, (r, g) => `      s${r}${g} = fma(a${Math.floor(r / 4)}.${lane(r % 4).repeat(4)}, b${g}, s${r}${g});`)}
+    }
+  }
+${each(tile, (r, g) => {
+  const at = `row + 4u * (ty + ${Math.floor(r / 4)}u * TY) + ${r % 4}u, column / 4u + tx + ${g}u * TX`
+  return `  store(${at}, s${r}${g});`
+})}
+}
+`
+}
+
+const FILES = {
+  'matmul_direct.wgsl': direct(OPERATIONS.matmul, { rows: 8, groups: 4 }),
+  'matmul_direct_residual.wgsl': direct(OPERATIONS.matmul_residual, { rows: 8, groups: 4 }),
+  'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
+  'matmul_8x8_residual.wgsl': staged(OPERATIONS.matmul_residual, { rows: 8, groups: 2 }),
+  'matmul_4x4.wgsl': staged(OPERATIONS.matmul, { rows: 4, groups: 1 }),
+  'matmul_4x4_residual.wgsl': staged(OPERATIONS.matmul_residual, { rows: 4, groups: 1 }),
+  'patch_embed.wgsl': staged(OPERATIONS.patch_embed, { rows: 4, groups: 1 }),
+}
+
+const checking = process.argv.includes('--check')
+for (const [name, text] of Object.entries(FILES)) {
+  const path = new URL(`../shaders/${name}`, import.meta.url)
+  if (!checking) {
+    writeFileSync(path, text)
+  } else if (readFileSync(path, 'utf8') !== text) {
+    console.error(`shaders/${name} is not what scripts/generate-matmul.mjs writes: run it, or change the generator.`)
+    process.exitCode = 1
+  }
+}

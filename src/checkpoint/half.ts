@@ -1,0 +1,32 @@
+import { SovitError } from '../errors.js'
+import type { DType } from './types.js'
+
+/** The 32 bits of the float32 equal to the IEEE 754 half with these 16 bits. NaN payloads are kept. */
+export function halfToFloatBits(half: number): number {
+  const sign = (half & 0x8000) << 16
+  const exponent = (half >> 10) & 0x1f
+  const fraction = half & 0x3ff
+  if (exponent === 0x1f) return (sign | 0x7f800000 | (fraction << 13)) >>> 0
+  if (exponent !== 0) return (sign | ((exponent + 112) << 23) | (fraction << 13)) >>> 0
+  if (fraction === 0) return sign >>> 0
+  // Subnormal: fraction · 2^-24. Shift the leading one up to bit 10 and lower the exponent as often.
+  const shift = Math.clz32(fraction) - 21
+  return (sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)) >>> 0
+}
+
+/** Elements of a little-endian F32, F16 or BF16 tensor as float32 (exact); a view where the bytes allow one. */
+export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
+  if (dtype === 'F32') {
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
+    return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4)
+  }
+  if (dtype !== 'F16' && dtype !== 'BF16') {
+    throw new SovitError('TENSOR_DTYPE', `Cannot read ${dtype} as float32. Store the tensor as F32, F16 or BF16.`)
+  }
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+  const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)
+  const bits = new Uint32Array(halves.length)
+  if (dtype === 'F16') for (const [i, half] of halves.entries()) bits[i] = halfToFloatBits(half)
+  else for (const [i, half] of halves.entries()) bits[i] = half << 16
+  return new Float32Array(bits.buffer)
+}

@@ -1,0 +1,34 @@
+import { SovitError } from '../errors.js'
+import { fill } from './abort.js'
+import type { ByteSource } from './types.js'
+
+/** Bytes in memory. Reads are views, not copies. */
+export function memorySource(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    name,
+    size: () => Promise.resolve(bytes.length),
+    read: (begin, end) =>
+      end <= bytes.length
+        ? Promise.resolve(bytes.subarray(begin, end))
+        : Promise.reject(truncated(name, end, bytes.length)),
+  }
+}
+
+/** A Blob or File of the browser or of Node. */
+export function blobSource(blob: Blob, name: string): ByteSource {
+  return {
+    name,
+    size: () => Promise.resolve(blob.size),
+    async read(begin, end, signal, into = new Uint8Array(end - begin)) {
+      const bytes = into.subarray(0, end - begin)
+      const { length } = await fill(blob.slice(begin, end).stream(), bytes, signal, `Reading ${name}`)
+      if (length < bytes.length) throw truncated(name, end, begin + length)
+      return bytes
+    },
+  }
+}
+
+export function truncated(name: string, end: number, has: number): SovitError {
+  const message = `${name} ends at byte ${has}, but byte ${end} was needed: it is cut off or changed while it was read.`
+  return new SovitError('TRUNCATED', `${message} Download it again.`)
+}

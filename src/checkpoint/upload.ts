@@ -1,0 +1,202 @@
+import { SovitError, throwIfAborted } from '../errors.js'
+import type { PlannedWeight, WeightFormat } from '../graph/plan.js'
+import type { Gpu } from '../gpu/device.js'
+import { convert } from '../gpu/kernels/convert.js'
+import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { allocating } from '../gpu/memory.js'
+import { compile, type Pipeline } from '../gpu/pipeline.js'
+import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
+
+/** Bytes handed to the queue before waiting for it: what the driver may hold twice. */
+const AHEAD_BYTES = 32 << 20
+/** Raw bytes that are converted on the GPU at once. */
+const STAGING_BYTES = 8 << 20
+
+/** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
+interface Destination {
+  readonly buffer: GPUBuffer
+  /** First element inside the buffer. */
+  readonly start: number
+  readonly from: WeightFormat
+  readonly to: WeightFormat
+  /** Number of this part among all parts, for reporting what does not fit. */
+  readonly part: number
+}
+
+/** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
+export function weightFormat(dtype: string): WeightFormat | null {
+  return dtype === 'F32' ? 'f32' : dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : null
+}
+
+/**
+ * Streams the weights of a plan into GPU buffers, chunk by chunk: no more than a few chunks are ever held. `tensors` are
+ * the checkpoint's, by canonical name.
+ *
+ * @throws SovitError `OUT_OF_MEMORY`, `F16_OVERFLOW`, `ABORTED`, and whatever the checkpoint throws; then no buffer is left.
+ */
+export async function uploadWeights(
+  gpu: Gpu,
+  weights: readonly PlannedWeight[],
+  checkpoint: Checkpoint,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: StreamOptions = {},
+): Promise<readonly GPUBuffer[]> {
+  const buffers: GPUBuffer[] = []
+  try {
+    await allocating(gpu.device, 'the weights', () => {
+      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
+      for (const { label, elements, format } of weights) {
+        buffers.push(gpu.memory.create(label, elements * ELEMENT_BYTES[format], usage))
+      }
+    })
+    const destinations = route(weights, buffers, tensors)
+    const uploader = await Uploader.open(gpu, [...destinations.values()])
+    try {
+      await checkpoint.stream(
+        destinations.keys(),
+        (chunk) => uploader.write(chunk, destinations.get(chunk.tensor), options.signal),
+        options,
+      )
+      await uploader.finish([...destinations.keys()].map(({ name }) => name))
+    } finally {
+      uploader.dispose()
+    }
+    return buffers
+  } catch (error) {
+    for (const buffer of buffers) gpu.memory.destroy(buffer)
+    throw error
+  }
+}
+
+function route(
+  weights: readonly PlannedWeight[],
+  buffers: readonly GPUBuffer[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+): Map<TensorInfo, Destination> {
+  const destinations = new Map<TensorInfo, Destination>()
+  for (const [index, weight] of weights.entries()) {
+    let start = 0
+    for (const { name, shape } of weight.parts) {
+      const tensor = tensors.get(name)
+      const from = tensor && weightFormat(tensor.dtype)
+      const buffer = buffers[index]
+      if (!tensor || !from || !buffer) throw new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
+      destinations.set(tensor, { buffer, start, from, to: weight.format, part: destinations.size })
+      start += shape.reduce((product, size) => product * size, 1)
+    }
+  }
+  return destinations
+}
+
+/** Writes chunks into their buffers, directly or through a conversion on the GPU. */
+class Uploader {
+  readonly #gpu: Gpu
+  readonly #kernels: readonly { from: WeightFormat; to: WeightFormat; kernel: Kernel }[]
+  readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
+  readonly #staging: GPUBuffer
+  readonly #size: GPUBuffer
+  readonly #status: GPUBuffer
+  #ahead = 0
+
+  static async open(gpu: Gpu, destinations: readonly Destination[]): Promise<Uploader> {
+    const kernels: { from: WeightFormat; to: WeightFormat; kernel: Kernel }[] = []
+    for (const { from, to } of destinations) {
+      if (from === to || kernels.some((entry) => entry.from === from && entry.to === to)) continue
+      if (to !== 'bf16') kernels.push({ from, to, kernel: convert(from, to) })
+    }
+    const pipelines = await compile(gpu.device, kernels.map(({ kernel }) => kernel))
+    return new Uploader(gpu, kernels, pipelines, destinations.length)
+  }
+
+  private constructor(
+    gpu: Gpu,
+    kernels: readonly { from: WeightFormat; to: WeightFormat; kernel: Kernel }[],
+    pipelines: ReadonlyMap<Kernel, Pipeline>,
+    parts: number,
+  ) {
+    this.#gpu = gpu
+    this.#kernels = kernels
+    this.#pipelines = pipelines
+    const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
+    this.#staging = gpu.memory.create('upload staging', STAGING_BYTES, STORAGE | COPY_DST)
+    this.#size = gpu.memory.create('upload size', 16, UNIFORM | COPY_DST)
+    this.#status = gpu.memory.create('upload status', parts * 4, STORAGE | COPY_SRC)
+  }
+
+  async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
+    if (!to) return
+    // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
+    const bytes = chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
+    if (to.from === to.to) {
+      const offset = to.start * ELEMENT_BYTES[to.to] + chunk.offset
+      this.#gpu.device.queue.writeBuffer(to.buffer, offset, bytes)
+    } else {
+      for (let begin = 0; begin < bytes.length; begin += STAGING_BYTES) {
+        this.#convert(bytes.subarray(begin, begin + STAGING_BYTES), chunk.offset + begin, to)
+      }
+    }
+    this.#ahead += bytes.length
+    if (this.#ahead < AHEAD_BYTES) return
+    await this.#gpu.device.queue.onSubmittedWorkDone()
+    this.#ahead = 0
+    this.#gpu.check()
+    throwIfAborted(signal, 'The load')
+  }
+
+  /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
+  #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
+    const { device } = this.#gpu
+    const kernel = this.#kernels.find((entry) => entry.from === to.from && entry.to === to.to)?.kernel
+    const compiled = kernel && this.#pipelines.get(kernel)
+    if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${to.from} to ${to.to}.`)
+    const elements = bytes.length / ELEMENT_BYTES[to.from]
+    const first = to.start + offset / ELEMENT_BYTES[to.from]
+    device.queue.writeBuffer(this.#staging, 0, bytes)
+    device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first, to.part, 0]))
+    const buffers: Readonly<Record<string, GPUBuffer>> = {
+      source: this.#staging,
+      target: to.buffer,
+      status: this.#status,
+      size: this.#size,
+    }
+    const entries = compiled.kernel.bindings.map(({ name }, binding) => {
+      const buffer = buffers[name]
+      if (!buffer) throw new SovitError('SHADER', `Kernel 'convert' binds '${name}', which the upload lacks.`)
+      return { binding, resource: { buffer } }
+    })
+    const encoder = device.createCommandEncoder({ label: 'convert' })
+    const pass = encoder.beginComputePass({ label: 'convert' })
+    pass.setPipeline(compiled.pipeline)
+    pass.setBindGroup(0, device.createBindGroup({ label: 'convert', layout: compiled.layout, entries }))
+    pass.dispatchWorkgroups(...compiled.kernel.workgroups({ E: elements }))
+    pass.end()
+    device.queue.submit([encoder.finish()])
+  }
+
+  /** Waits for all writes; throws when a value did not fit 16 bits, naming the first tensor that holds one. */
+  async finish(names: readonly string[]): Promise<void> {
+    const { device, memory } = this.#gpu
+    const { MAP_READ, COPY_DST } = GPUBufferUsage
+    const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
+    try {
+      const encoder = device.createCommandEncoder({ label: 'upload status' })
+      encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
+      device.queue.submit([encoder.finish()])
+      await readback.mapAsync(GPUMapMode.READ)
+      const overflown = new Uint32Array(readback.getMappedRange()).findIndex((flag) => flag !== 0)
+      if (overflown >= 0) {
+        throw new SovitError(
+          'F16_OVERFLOW',
+          `Tensor '${names[overflown]}' holds a value beyond ±65504, which f16 cannot hold. Use precision f32.`,
+        )
+      }
+    } finally {
+      memory.destroy(readback)
+    }
+    this.#gpu.check()
+  }
+
+  dispose(): void {
+    for (const buffer of [this.#staging, this.#size, this.#status]) this.#gpu.memory.destroy(buffer)
+  }
+}

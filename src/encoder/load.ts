@@ -1,0 +1,117 @@
+import { openCheckpoint } from '../checkpoint/open.js'
+import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
+import { uploadWeights, weightFormat } from '../checkpoint/upload.js'
+import { SovitError } from '../errors.js'
+import { Executor } from '../graph/executor.js'
+import { planNetwork } from '../graph/plan.js'
+import type { Gpu } from '../gpu/device.js'
+import { compile } from '../gpu/pipeline.js'
+import { checkTower, resolveConfig } from '../model/config.js'
+import { detectLayout, towerTensors } from '../model/layouts.js'
+import { resolvePositions } from '../model/positions.js'
+import { sovit } from '../model/sovit.js'
+import { LoadProgress } from './progress.js'
+import type { LoadInfo, LoadOptions, ModelInfo, ModelSource, PositionMode, Precision } from './types.js'
+
+/** A tower on a device, ready to run, and what is known of it. */
+export interface LoadedTower {
+  readonly executor: Executor
+  readonly model: ModelInfo
+  readonly precision: Precision
+  readonly positions: PositionMode
+  readonly load: LoadInfo
+}
+
+/** A tower as its headers describe it: nothing of its weights was read yet. */
+interface DescribedTower {
+  readonly model: ModelInfo
+  readonly positions: PositionMode
+  /** By canonical name. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  readonly weightBytes: number
+}
+
+/** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
+export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
+  const start = performance.now()
+  const checkpoint = await openCheckpoint(source, options)
+  try {
+    const tower = await describe(checkpoint, options)
+    const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
+    const { executor, precision } = await build(gpu, checkpoint, tower, progress, options)
+    progress.ready()
+    const { model, positions, weightBytes } = tower
+    const load = { ms: performance.now() - start, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
+    return { executor, model, precision, positions, load }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** Every check that needs no weights: layout, network, names, shapes, dtypes. */
+async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<DescribedTower> {
+  const { layout, prefix } = detectLayout(checkpoint.names, options.layout)
+  const own = checkpoint.names.filter((name) => name.startsWith(prefix))
+  const described = await checkpoint.describe(own, options.signal)
+  const tensors = new Map([...described].map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+  const config = resolveConfig({ tensors, config: checkpoint.config, gelu: options.gelu, layers: options.layers })
+  checkTower(config, tensors, prefix)
+  const used = new Map<string, TensorInfo>()
+  for (const { name } of towerTensors(config)) {
+    const tensor = tensors.get(name)
+    if (tensor) used.set(name, tensor)
+  }
+  const dtype = [...new Set([...used.values()].map((tensor) => tensor.dtype))].join('+')
+  return {
+    model: { source: checkpoint.source, layout, dtype, config },
+    positions: resolvePositions(options.positions ?? 'auto', config.table),
+    tensors: used,
+    weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
+  }
+}
+
+/** `auto` tries f16 where the device has it, and falls back to f32 when a weight does not fit. */
+async function build(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  tower: DescribedTower,
+  progress: LoadProgress,
+  options: LoadOptions,
+): Promise<{ executor: Executor; precision: Precision }> {
+  const wanted = options.precision ?? 'auto'
+  const f16 = gpu.has('shader-f16')
+  if (wanted === 'f16' && !f16) {
+    throw new SovitError('NO_FEATURE', `Precision f16 needs 'shader-f16', which this device lacks. Use f32 or auto.`)
+  }
+  const attempt = async (precision: Precision) => ({
+    executor: await buildExecutor(gpu, checkpoint, tower, precision, progress, options.signal),
+    precision,
+  })
+  if (wanted !== 'auto' || !f16) return attempt(wanted === 'auto' ? 'f32' : wanted)
+  try {
+    return await attempt('f16')
+  } catch (error) {
+    if (!(error instanceof SovitError && error.code === 'F16_OVERFLOW')) throw error
+    return attempt('f32')
+  }
+}
+
+async function buildExecutor(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  { model: { config }, tensors }: DescribedTower,
+  precision: Precision,
+  progress: LoadProgress,
+  signal: AbortSignal | undefined,
+): Promise<Executor> {
+  const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
+  const plan = planNetwork(sovit(config), config, { precision, stored, software: gpu.info.software })
+  // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
+  const [compiled, uploaded] = await Promise.allSettled([
+    compile(gpu.device, plan.steps.map(({ kernel }) => kernel)),
+    uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal, onProgress: progress.bytes }),
+  ])
+  if (uploaded.status === 'rejected') throw uploaded.reason
+  if (compiled.status === 'rejected') throw compiled.reason
+  return new Executor(gpu, plan, config.patch, compiled.value, uploaded.value)
+}

@@ -1,0 +1,47 @@
+import { chmodSync, readFileSync } from 'node:fs'
+import { defineConfig, type Plugin } from 'vite'
+
+/** Comments are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages. */
+export function stripWgslComments(code: string): string {
+  const keepLines = (comment: string) => comment.replace(/[^\n]/g, '')
+  return code.replace(/\/\*[^]*?\*\/|\/\/.*/g, keepLines).replace(/[ \t]+$/gm, '')
+}
+
+const wgsl: Plugin = {
+  name: 'wgsl',
+  enforce: 'pre',
+  load(id) {
+    if (!id.endsWith('.wgsl?raw')) return null
+    const file = id.slice(0, -'?raw'.length)
+    this.addWatchFile(file)
+    return `export default ${JSON.stringify(stripWgslComments(readFileSync(file, 'utf8')))}`
+  },
+}
+
+/** `npx sovit` in this folder runs the file itself. */
+const executable: Plugin = {
+  name: 'executable',
+  writeBundle: ({ dir }) => chmodSync(`${dir}/cli.js`, 0o755),
+}
+
+/** Tells what a browser loads from what only the command line loads (the size check counts the former). */
+function chunkFileNames({ moduleIds }: { moduleIds: string[] }): string {
+  return moduleIds.some((id) => /src\/cli\/|node_modules/.test(id)) ? 'cli-[name].js' : '[name].js'
+}
+
+export default defineConfig({
+  plugins: [wgsl, executable],
+  build: {
+    // "ssr" only means: leave `new URL(…, import.meta.url)` and `import()` as they are, for the user's bundler to see.
+    ssr: true,
+    target: 'es2022',
+    sourcemap: true,
+    rolldownOptions: {
+      input: { index: 'src/index.ts', features: 'src/features/index.ts', cli: 'src/cli/main.ts' },
+      external: ['webgpu', 'sharp', 'playwright-core'],
+      // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.
+      output: { entryFileNames: '[name].js', chunkFileNames },
+    },
+  },
+  ssr: { noExternal: ['upng-js', 'pako'] },
+})

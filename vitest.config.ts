@@ -1,0 +1,53 @@
+import { playwright } from '@vitest/browser-playwright'
+import { defineConfig } from 'vitest/config'
+import { CHROMIUM_FLAGS, findChromium } from './scripts/browser.mjs'
+
+const gpu = {
+  include: ['tests/gpu/**/*.test.ts'],
+  // One device for all files, one file at a time: software devices are slow, and share the cores.
+  isolate: false,
+  fileParallelism: false,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+}
+
+/** Lanes. `npm test` runs them all; see scripts/test.mjs for what each needs. */
+export default defineConfig({
+  optimizeDeps: { exclude: ['webgpu'] },
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          ...gpu,
+          name: 'gpu-node',
+          // Not processes: under scripts/mesa.sh process.execPath is the loader, which cannot be forked.
+          pool: 'threads',
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...gpu,
+          name: 'gpu-browser',
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath: findChromium(), args: CHROMIUM_FLAGS } }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+})
