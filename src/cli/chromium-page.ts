@@ -1,5 +1,5 @@
 import type { VisionEncoder } from '../encoder.js'
-import type { DeviceInfo, Encoding, LoadInfo, ModelInfo, Precision } from '../encoder-types.js'
+import type { DeviceInfo, Encoding, LoadInfo, ModelInfo, Precision } from '../encoder/types.js'
 import type { ProgressEvent } from '../checkpoint/types.js'
 import type { TowerOptions } from './runtime.js'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Browser, BrowserType, Page } from 'playwright-core'
 import type { ProgressEvent } from '../checkpoint/types.js'
-import type { Encoding } from '../encoder-types.js'
+import type { Encoding } from '../encoder/types.js'
 import { SovitError, throwIfAborted, type SovitErrorCode } from '../errors.js'
 import { findChromium } from './chromium-find.js'
 import { encodeInPage, loadInPage, type Failure, type LoadRequest, type PageReport } from './chromium-page.js'

@@ -1,5 +1,5 @@
 import type { ProgressEvent } from '../checkpoint/types.js'
-import type { DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder-types.js'
+import type { DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import type { PixelValues } from '../image/types.js'
 import type { ModelRef } from './model-ref.js'
