@@ -1,0 +1,95 @@
+import type { VisionEncoder } from '../encoder.js'
+import type { DeviceInfo, Encoding, LoadInfo, ModelInfo, Precision } from '../encoder/types.js'
+import type { ProgressEvent } from '../checkpoint/types.js'
+import type { TowerOptions } from './runtime.js'
+
+/**
+ * Functions that Playwright sends to the page as source text: each must stand alone, with no import and no helper
+ * from outside its braces. Errors are returned, because a thrown one would lose its code on the way.
+ */
+
+export interface Failure {
+  readonly code: string
+  readonly message: string
+}
+
+export interface LoadRequest {
+  /** Address of the built library. */
+  readonly library: string
+  readonly model: string
+  readonly tower: TowerOptions
+}
+
+export interface LoadedEncoder {
+  readonly encoder?: VisionEncoder
+  readonly failure?: Failure
+}
+
+export async function loadInPage({ library, model, tower }: LoadRequest): Promise<LoadedEncoder> {
+  try {
+    const sovit = (await import(/* @vite-ignore */ library)) as typeof import('../index.js')
+    const page = globalThis as unknown as { sovitProgress: (event: ProgressEvent) => void }
+    const onProgress = (event: ProgressEvent): void => page.sovitProgress(event)
+    return { encoder: await sovit.VisionEncoder.load(new URL(model), { ...tower, onProgress }) }
+  } catch (error) {
+    const { code = 'UNEXPECTED', message } = error as Failure
+    return { failure: { code, message } }
+  }
+}
+
+export interface EncodeRequest {
+  readonly pixels: readonly { readonly url: string; readonly width: number; readonly height: number }[]
+  readonly hiddenStates: boolean
+  readonly repeat: number | undefined
+  /** Where arrays are posted: `{results}{i}/tokens`, `{results}{i}/{layer}`. */
+  readonly results: string
+}
+
+export interface PageReport {
+  readonly model: ModelInfo
+  readonly device: DeviceInfo
+  readonly precision: Precision
+  readonly load: LoadInfo
+  readonly gpuBytes: number
+  readonly encodings: readonly Pick<Encoding, 'dims' | 'type' | 'grid' | 'positions'>[]
+  readonly ms: readonly number[]
+}
+
+export async function encodeInPage(
+  { encoder }: LoadedEncoder,
+  { pixels, hiddenStates, repeat, results }: EncodeRequest,
+): Promise<PageReport | { readonly failure: Failure }> {
+  try {
+    if (!encoder) throw new Error('No encoder was loaded.')
+    const inputs = await Promise.all(
+      pixels.map(async ({ url, width, height }) => {
+        const bytes = await (await fetch(url)).arrayBuffer()
+        return { pixels: { width, height, data: new Float32Array(bytes) } }
+      }),
+    )
+    const ms: number[] = []
+    const run = async (): Promise<Encoding[]> => {
+      const start = performance.now()
+      const encodings = await encoder.encode(inputs, { hiddenStates })
+      ms.push(performance.now() - start)
+      return encodings
+    }
+    let encodings = await run()
+    if (repeat !== undefined) ms.length = 0
+    for (let i = 0; i < (repeat ?? 0); i++) encodings = await run()
+
+    const { model, device, precision, load, gpuBytes } = encoder
+    const shapes: PageReport['encodings'][number][] = []
+    for (const [i, { tokens, hiddenStates: states = [], dims, type, grid, positions }] of encodings.entries()) {
+      await fetch(`${results}${i}/tokens`, { method: 'POST', body: tokens as Float32Array<ArrayBuffer> })
+      for (const [layer, state] of states.entries()) {
+        await fetch(`${results}${i}/${layer}`, { method: 'POST', body: state as Float32Array<ArrayBuffer> })
+      }
+      shapes.push({ dims, type, grid, positions })
+    }
+    return { model, device, precision, load, gpuBytes, encodings: shapes, ms }
+  } catch (error) {
+    const { code = 'UNEXPECTED', message } = error as Failure
+    return { failure: { code, message } }
+  }
+}

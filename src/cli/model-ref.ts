@@ -1,0 +1,80 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { SovitError } from '../errors.js'
+import { packageRoot } from './package.js'
+
+export const MODEL_HELP = `MODEL is a .safetensors file, a folder (config.json beside model.safetensors or its index and shards),
+an http(s) address of either (a folder's ends in /), hf:OWNER/REPO[@REVISION], or OWNER/REPO.
+Default: the tiny model that comes with the package.`
+
+/** A model as the user named it, and where its files lie. */
+export interface ModelRef {
+  /** As the user gave it. */
+  readonly name: string
+  /** A hub repository, or the address (`file:`, `http:`, `https:`) of a file or, ending in `/`, of a folder. */
+  readonly source: { readonly repo: string; readonly revision: string } | URL
+  readonly fetch: typeof fetch
+}
+
+export interface HubSettings {
+  /** Default `https://huggingface.co`. */
+  readonly HF_ENDPOINT?: string
+  readonly HF_TOKEN?: string
+}
+
+const HUB = 'https://huggingface.co'
+
+/** An existing path wins; then `hf:` and addresses; then a bare `OWNER/REPO` is the hub. */
+export function modelRef(name: string | undefined, env: HubSettings = process.env): ModelRef {
+  const hub = hubFetch(env)
+  if (name === undefined) {
+    const builtin = join(packageRoot(), 'weights', 'sovit-tiny.safetensors')
+    return { name: 'built-in tiny model', source: pathToFileURL(builtin), fetch: hub }
+  }
+  if (existsSync(name)) {
+    const folder = statSync(name).isDirectory()
+    return { name, source: pathToFileURL(resolve(name) + (folder ? '/' : '')), fetch: hub }
+  }
+  if (/^https?:\/\//.test(name)) return { name, source: address(name), fetch: hub }
+  const [, prefix, repo, revision = 'main'] = /^(hf:)?([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/.exec(name) ?? []
+  if (repo && !repo.startsWith('.') && (prefix || !repo.endsWith('.safetensors'))) {
+    return { name, source: { repo, revision }, fetch: hub }
+  }
+  const hint = 'Give an existing file or folder, an http(s) address, or hf:OWNER/REPO'
+  throw new SovitError('NOT_FOUND', `There is no model ${name}. ${hint}.`)
+}
+
+function address(name: string): URL {
+  if (URL.canParse(name)) return new URL(name)
+  throw new SovitError('NOT_FOUND', `${name} is not a valid address.`)
+}
+
+/**
+ * `fetch` that asks HF_ENDPOINT instead of the hub, and shows HF_TOKEN to it and to nobody else
+ * (fetch itself drops the header when the hub redirects to its file servers).
+ */
+export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send: typeof fetch = fetch): typeof fetch {
+  const endpoint = (HF_ENDPOINT || HUB).replace(/\/+$/, '')
+  return (input, init) => {
+    const asked = input instanceof Request ? input.url : String(input)
+    if (!isUnder(asked, HUB) && !isUnder(asked, endpoint)) return send(input, init)
+    const url = isUnder(asked, HUB) ? endpoint + asked.slice(HUB.length) : asked
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
+    if (HF_TOKEN) headers.set('authorization', `Bearer ${HF_TOKEN}`)
+    return send(input instanceof Request ? new Request(url, input) : url, { ...init, headers })
+  }
+}
+
+function isUnder(url: string, base: string): boolean {
+  return url === base || url.startsWith(`${base}/`)
+}
+
+/** Where the files of a model can be fetched one by one: a base ending in `/`, and the file in it, '' for a folder. */
+export function filesOf({ source }: ModelRef): { readonly base: URL; readonly file: string; readonly search: string } {
+  if (!(source instanceof URL)) {
+    return { base: new URL(`${HUB}/${source.repo}/resolve/${encodeURIComponent(source.revision)}/`), file: '', search: '' }
+  }
+  const file = source.pathname.slice(source.pathname.lastIndexOf('/') + 1)
+  return { base: new URL(`${dirname(`${source.pathname}x`)}/`.replace(/^\/\/$/, '/'), source), file, search: source.search }
+}

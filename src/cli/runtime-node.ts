@@ -1,0 +1,57 @@
+import { VisionEncoder } from '../encoder.js'
+import { SovitError } from '../errors.js'
+import { watchPeak } from './peak.js'
+import { peer } from './peer.js'
+import type { EncodeJob, EncodeReport, Runtime } from './runtime.js'
+
+/** Dawn in this process. Throws `MISSING_PACKAGE` and `NO_ADAPTER`. */
+export async function openNode(): Promise<Runtime> {
+  const { create, globals } = await peer('webgpu', '--runtime node', import('webgpu'))
+  Object.assign(globalThis, globals)
+  const gpu = create([])
+  const adapter = await gpu.requestAdapter()
+  if (!adapter) {
+    const wayOut = 'Install a driver (Vulkan, Metal or Direct3D 12), or use a browser: --runtime chromium'
+    throw new SovitError('NO_ADAPTER', `Dawn finds no GPU adapter in Node. ${wayOut}.`)
+  }
+  return { name: 'node', encode: (job) => encode(gpu, job), close: () => Promise.resolve() }
+}
+
+async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
+  const peak = watchPeak(hostBytes)
+  const { source, fetch } = job.model
+  const hub = !(source instanceof URL)
+  const encoder = await VisionEncoder.load(hub ? source.repo : source, {
+    ...job.tower,
+    ...(hub && { revision: source.revision }),
+    gpu,
+    fetch,
+    signal: job.signal,
+    onProgress(event) {
+      peak.sample()
+      job.onProgress(event)
+    },
+  }).finally(peak.stop)
+  const peakHostBytes = await peak.stop()
+
+  const ms: number[] = []
+  const inputs = job.pixels.map((pixels) => ({ pixels }))
+  const run = async () => {
+    const start = performance.now()
+    const encodings = await encoder.encode(inputs, { hiddenStates: job.hiddenStates, signal: job.signal })
+    ms.push(performance.now() - start)
+    return encodings
+  }
+  let encodings = await run()
+  if (job.repeat !== undefined) ms.length = 0
+  for (let i = 0; i < (job.repeat ?? 0); i++) encodings = await run()
+
+  const { model, device, precision, load, gpuBytes } = encoder
+  encoder.dispose()
+  return { model, device: { ...device, backend: 'dawn' }, precision, load: { ...load, gpuBytes, peakHostBytes }, encodings, ms }
+}
+
+function hostBytes(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}

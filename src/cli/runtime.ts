@@ -1,0 +1,60 @@
+import type { ProgressEvent } from '../checkpoint/types.js'
+import type { DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder/types.js'
+import { SovitError } from '../errors.js'
+import type { PixelValues } from '../image/types.js'
+import type { ModelRef } from './model-ref.js'
+import { openChromium } from './runtime-chromium.js'
+import { openNode } from './runtime-node.js'
+
+export type TowerOptions = Pick<LoadOptions, 'precision' | 'positions' | 'gelu' | 'layers' | 'layout'>
+
+export interface EncodeJob {
+  readonly model: ModelRef
+  readonly tower: TowerOptions
+  readonly pixels: readonly PixelValues[]
+  readonly hiddenStates: boolean
+  /** Timed runs after one warm-up run; undefined: one cold run. */
+  readonly repeat: number | undefined
+  readonly onProgress: (event: ProgressEvent) => void
+  readonly signal: AbortSignal
+}
+
+export interface EncodeReport {
+  readonly model: ModelInfo
+  readonly device: DeviceInfo & { readonly backend: string }
+  readonly precision: Precision
+  readonly load: LoadInfo & {
+    readonly gpuBytes: number
+    /** JavaScript heap and array buffers at their peak during load. */
+    readonly peakHostBytes: number
+  }
+  /** One a picture, of the last run. */
+  readonly encodings: readonly Encoding[]
+  /** Wall time of each run: upload of pixels to tokens read back. */
+  readonly ms: readonly number[]
+}
+
+/** A place where WebGPU runs. */
+export interface Runtime {
+  readonly name: 'node' | 'chromium'
+  encode(job: EncodeJob): Promise<EncodeReport>
+  close(): Promise<void>
+}
+
+export const RUNTIMES = ['auto', 'node', 'chromium'] as const
+
+/** `auto`: Dawn when it has an adapter, else Chromium; when there is neither, an error with both reasons. */
+export async function openRuntime(choice: (typeof RUNTIMES)[number], signal: AbortSignal): Promise<Runtime> {
+  if (choice === 'node') return openNode()
+  if (choice === 'chromium') return openChromium(signal)
+  const refused: string[] = []
+  for (const open of [openNode, openChromium]) {
+    try {
+      return await open(signal)
+    } catch (error) {
+      if (!(error instanceof SovitError) || error.code === 'ABORTED') throw error
+      refused.push(error.message)
+    }
+  }
+  throw new SovitError('NO_ADAPTER', `WebGPU runs neither in Node nor in Chromium here. ${refused.join(' ')}`)
+}
