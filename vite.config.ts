@@ -4,7 +4,7 @@ import { defineConfig, type Plugin } from 'vite'
 /** Comments are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages. */
 export function stripWgslComments(code: string): string {
   const keepLines = (comment: string) => comment.replace(/[^\n]/g, '')
-  return code.replace(/\/\*[^]*?\*\/|\/\/.*/g, keepLines).replace(/[ \t]+$/gm, '')
+  return code.replace(/\/\*[^]*?\*\/|\/\/.*/g, keepLines).replace(/[ \t]+$|^[ \t]+/gm, '')
 }
 
 const wgsl: Plugin = {
@@ -40,7 +40,8 @@ export default defineConfig({
       input: { index: 'src/index.ts', features: 'src/features/index.ts', cli: 'src/cli/main.ts' },
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.
-      output: { entryFileNames: '[name].js', chunkFileNames },
+      // Comments stay in the sources, their maps and the declarations; users need not download them.
+      output: { entryFileNames: '[name].js', chunkFileNames, comments: { legal: true, annotation: true, jsdoc: false } },
     },
   },
   ssr: { noExternal: ['upng-js', 'pako'] },
