@@ -77,7 +77,11 @@ export function planNetwork(network: Network, config: VisionConfig, choices: Pla
 /** Rows for which tiles are chosen: one picture at 448×448. More rows only fill the device better. */
 const TYPICAL_ROWS = 1024
 
-type Specialised = { readonly kernel: Kernel; readonly operands: Readonly<Record<string, Operand>> }
+interface Specialised {
+  readonly kernel: Kernel
+  readonly operands: Readonly<Record<string, Operand>>
+}
+
 type Fused<K extends FusedStep['kind']> = Extract<FusedStep, { kind: K }>
 
 /** Chooses a kernel for each fused step, and says what its bindings stand for. */

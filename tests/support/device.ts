@@ -1,19 +1,25 @@
+let dawn: Promise<GPU> | undefined
+let shared: Promise<GPUDevice> | undefined
+
 /**
- * The device of the lane that runs: Dawn in Node, the browser's in a page. A lane without an adapter fails, because a
- * test that silently runs nowhere proves nothing.
+ * WebGPU of the lane that runs: Dawn in Node, the browser's in a page. One instance is kept for as long as the tests run:
+ * Dawn in Node crashes when its instance is collected while a device is in use.
  */
 export async function testGpu(): Promise<GPU> {
   if (typeof navigator !== 'undefined' && 'gpu' in navigator) return navigator.gpu
-  const { create, globals } = await import('webgpu')
-  Object.assign(globalThis, globals)
-  return (instance = create([]))
+  return (dawn ??= openDawn())
 }
 
-/** Kept for as long as the tests run: Dawn in Node crashes when its instance is collected while a device is in use. */
-let instance: GPU | undefined
-let shared: Promise<GPUDevice> | undefined
+async function openDawn(): Promise<GPU> {
+  const { create, globals } = await import('webgpu')
+  Object.assign(globalThis, globals)
+  return create([])
+}
 
-/** One device for all kernel tests of a lane, with the features kernels can use. Prints its name first. */
+/**
+ * One device for all kernel tests of a lane, with the features kernels can use. Prints its name first. A lane without an
+ * adapter fails, because a test that silently runs nowhere proves nothing.
+ */
 export function testDevice(): Promise<GPUDevice> {
   shared ??= openTestDevice()
   return shared

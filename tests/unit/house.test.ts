@@ -6,14 +6,12 @@ const ROOT = join(import.meta.dirname, '../..')
 const MAX_LINES = 300
 
 /**
- * Rooms of src/, top floor first: a file imports from its own room and from floors below. Types of the public face
- * (`encoder-types`) name those of all rooms, and are themselves imported by none but the encoder's floor and above.
+ * Rooms of src/, top floor first: a file imports from its own room and from floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['index'],
   ['cli', 'worker'],
   ['encoder'],
-  ['encoder-types'],
   ['checkpoint'],
   ['image'],
   ['graph'],
