@@ -33,9 +33,9 @@ async function run(from: WeightType, to: 'f32' | 'f16', source: Uint32Array | Ui
   const size = Uint32Array.of(E, first, index, 0)
   const inputs = { source, result: result.fill(POISON), status: new Uint32Array(tensors), size }
   const outputs = await runKernel(device, kernel(from, to), inputs, { E, targetElements, tensors })
-  const words = outputs['result'] ?? new Uint32Array()
+  const words = outputs.result ?? new Uint32Array()
   const elements = to === 'f32' ? words : new Uint16Array(words.buffer, words.byteOffset, words.length * 2)
-  return { elements, status: [...(outputs['status'] ?? [])] }
+  return { elements, status: [...(outputs.status ?? [])] }
 }
 
 const ALL_HALVES = Uint16Array.from({ length: 65536 }, (_, i) => i)
@@ -152,7 +152,11 @@ describe('keeps to its place', () => {
     const wide = await run('bf16', 'f32', ones, { first })
     const around = (kept: number) => new Array<number>(kept).fill(POISON)
     const tail = wide.elements.length - first - count
-    expect([...wide.elements]).toEqual([...around(first), ...new Array(count).fill(0x3f800000), ...around(tail)])
+    expect([...wide.elements]).toEqual([
+      ...around(first),
+      ...new Array<number>(count).fill(0x3f800000),
+      ...around(tail),
+    ])
     const narrow = await run('bf16', 'f16', ones, { first })
     // The last word is written whole.
     const padding = count % 2 ? [0] : []
