@@ -1,5 +1,5 @@
 import type { PreprocessOptions, Resample, SizeOption } from '../image/types.js'
-import { choice, notYet, UsageError } from './args.js'
+import { choice, count, notYet, UsageError } from './args.js'
 
 /** How pictures become pixel values, for every command that reads pictures. */
 export const IMAGE_OPTIONS = {
@@ -15,6 +15,15 @@ export const SLICING_OPTIONS = {
   'max-slices': { value: 'N', help: 'not supported yet' },
   merge: { value: 'M', help: 'not supported yet' },
 } as const
+
+/** Throws `BAD_OPTION` when one of them is given in a sensible way, else `UsageError`. */
+export function refuseSlicing(values: { readonly 'max-slices'?: string; readonly merge?: string }): void {
+  const { 'max-slices': slices, merge } = values
+  if (slices !== undefined) throw notYet(`--max-slices ${count('max-slices', slices, 1, 1000)}`, 'Leave it out')
+  if (merge === undefined) return
+  if (merge === '4x' || merge === '16x') throw notYet(`--merge ${merge}`, 'Leave it out')
+  throw new UsageError(`--merge cannot be "${merge}". Use 4x or 16x.`)
+}
 
 /** The larger side that Pillow, sharp and a table of positions could ever see; it also keeps arithmetic exact. */
 const MAX_SIDE = 65_535

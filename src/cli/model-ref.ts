@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { LoadOptions } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { packageRoot } from './package.js'
 
@@ -68,6 +69,12 @@ export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send: typeof fe
 
 function isUnder(url: string, base: string): boolean {
   return url === base || url.startsWith(`${base}/`)
+}
+
+/** What the library opens a model by. */
+export function openable({ source, fetch }: ModelRef): { source: string | URL; options: Pick<LoadOptions, 'fetch' | 'revision'> } {
+  if (source instanceof URL) return { source, options: { fetch } }
+  return { source: source.repo, options: { fetch, revision: source.revision } }
 }
 
 /** Where the files of a model can be fetched one by one: a base ending in `/`, and the file in it, '' for a folder. */

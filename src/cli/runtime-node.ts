@@ -1,5 +1,6 @@
 import { VisionEncoder } from '../encoder.js'
 import { SovitError } from '../errors.js'
+import { openable } from './model-ref.js'
 import { watchPeak } from './peak.js'
 import { peer } from './peer.js'
 import type { EncodeJob, EncodeReport, Runtime } from './runtime.js'
@@ -19,13 +20,11 @@ export async function openNode(): Promise<Runtime> {
 
 async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
   const peak = watchPeak(hostBytes)
-  const { source, fetch } = job.model
-  const hub = !(source instanceof URL)
-  const encoder = await VisionEncoder.load(hub ? source.repo : source, {
+  const { source, options } = openable(job.model)
+  const encoder = await VisionEncoder.load(source, {
     ...job.tower,
-    ...(hub && { revision: source.revision }),
+    ...options,
     gpu,
-    fetch,
     signal: job.signal,
     onProgress(event) {
       peak.sample()

@@ -23,7 +23,7 @@ export interface LoadedTower {
 }
 
 /** A tower as its headers describe it: nothing of its weights was read yet. */
-interface DescribedTower {
+export interface DescribedTower {
   readonly model: ModelInfo
   readonly positions: PositionMode
   /** By canonical name. */
@@ -43,6 +43,16 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
     const { model, positions, weightBytes } = tower
     const load = { ms: performance.now() - start, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
     return { executor, model, precision, positions, load }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** Opens a checkpoint and checks it against the network it describes, without reading its weights. */
+export async function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
+  const checkpoint = await openCheckpoint(source, options)
+  try {
+    return await describe(checkpoint, options)
   } finally {
     await checkpoint.close()
   }

@@ -15,6 +15,8 @@ const PREFIXES = {
 
 export type LayoutName = keyof typeof PREFIXES
 
+export const LAYOUT_NAMES: readonly string[] = Object.keys(PREFIXES)
+
 export interface Layout {
   readonly layout: LayoutName
   /** Put before a canonical name, it gives the name in the checkpoint. */

@@ -1,0 +1,84 @@
+import type { PreprocessOptions } from '../image/types.js'
+import { LAYOUT_NAMES } from '../model/layouts.js'
+import { choice, count, notYet, UsageError, type Parsed } from './args.js'
+import { IMAGE_OPTIONS, imageOptions, refuseSlicing, SLICING_OPTIONS } from './image-options.js'
+import { modelRef, type ModelRef } from './model-ref.js'
+import { RUNTIMES, type TowerOptions } from './runtime.js'
+
+export const ENCODE_OPTIONS = {
+  model: { value: 'MODEL', help: 'the checkpoint; see below' },
+  out: { value: 'FILE', help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}' },
+  pixels: { value: 'FILE', help: 'instead of pictures: safetensors with pixel_values.{i} F32 [3,H,W], normalised' },
+  ...IMAGE_OPTIONS,
+  positions: { value: 'P', help: 'auto (default), table, navit, navit-float32' },
+  precision: { value: 'P', help: 'auto (default), f32, f16' },
+  runtime: { value: 'R', help: 'auto (default), node (Dawn, package webgpu), chromium (headless)' },
+  heads: { value: 'H', help: 'all (default), none; so far both are the tower alone' },
+  gelu: { value: 'G', help: 'auto (default), tanh, erf' },
+  layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
+  layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
+  ...SLICING_OPTIONS,
+  tune: { value: 'T', help: 'off; on is not supported yet' },
+  cache: { value: 'DIR', help: 'off; a folder is not supported yet' },
+  'hidden-states': { help: 'also write hidden_states.{i}.{layer}: 0 embeddings, l output of block l' },
+  repeat: { value: 'N', help: 'after one warm-up run, N timed runs' },
+  pca: { value: 'FILE', help: 'PNG to write: the principal components of the tokens as colours' },
+  json: { help: 'one JSON object on stdout' },
+} as const
+
+/** What the user asks of `encode`, checked as far as it can be without opening a file. */
+export interface EncodeRequest {
+  readonly images: readonly string[]
+  /** Instead of images. */
+  readonly pixels: string | undefined
+  readonly image: PreprocessOptions
+  readonly model: ModelRef
+  readonly tower: TowerOptions
+  readonly runtime: (typeof RUNTIMES)[number]
+  readonly hiddenStates: boolean
+  readonly repeat: number | undefined
+  readonly out: string | undefined
+  readonly pca: string | undefined
+  readonly json: boolean
+}
+
+type Values = Parsed<typeof ENCODE_OPTIONS>['values']
+
+/** Throws `UsageError`, and `BAD_OPTION` for what is documented but not supported yet. */
+export function encodeOptions(values: Values, images: readonly string[]): EncodeRequest {
+  const { pixels, out, pca, json, repeat } = values
+  if (images.length === 0 && pixels === undefined) throw new UsageError('No picture is given, and no --pixels FILE.')
+  if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
+  if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
+  choice('heads', values.heads ?? 'all', ['all', 'none'])
+  choice('tune', values.tune ?? 'off', ['off'], ['on'])
+  if ((values.cache ?? 'off') !== 'off') throw notYet('--cache DIR', 'Leave it out')
+  refuseSlicing(values)
+  return {
+    images,
+    pixels,
+    image: imageOptions(values),
+    tower: towerOptions(values),
+    runtime: choice('runtime', values.runtime ?? 'auto', RUNTIMES),
+    hiddenStates: values['hidden-states'],
+    repeat: repeat === undefined ? undefined : count('repeat', repeat, 1, 100_000),
+    out,
+    pca,
+    json,
+    model: modelRef(values.model),
+  }
+}
+
+/** Ways to map positions that come with the networks that need them. */
+const LATER_POSITIONS = ['bicubic', 'bicubic-antialias', 'bilinear-antialias', 'row0']
+
+function towerOptions(values: Values): TowerOptions {
+  const { positions = 'auto', precision = 'auto', gelu = 'auto', layers = 'auto', layout = 'auto' } = values
+  return {
+    positions: choice('positions', positions, ['auto', 'table', 'navit', 'navit-float32'], LATER_POSITIONS),
+    precision: choice('precision', precision, ['auto', 'f32', 'f16']),
+    gelu: choice('gelu', gelu, ['auto', 'tanh', 'erf']),
+    layers: layers === 'auto' ? layers : count('layers', layers, 1, 1000),
+    layout: choice('layout', layout, ['auto', ...LAYOUT_NAMES]),
+  }
+}

@@ -1,0 +1,82 @@
+import { encodeSafetensors, type TensorToWrite } from '../checkpoint/safetensors-write.js'
+import { describeTower } from '../encoder/load.js'
+import type { Encoding } from '../encoder/types.js'
+import { SovitError } from '../errors.js'
+import { pcaColors } from '../features/index.js'
+import { helpOf, parseCommand } from './args.js'
+import type { Command } from './command.js'
+import { ENCODE_OPTIONS, encodeOptions, type EncodeRequest } from './encode-options.js'
+import { MODEL_HELP, openable } from './model-ref.js'
+import { checkWritable, print, writeWhole } from './output.js'
+import { readPictures, readPixels, type Picture } from './pictures.js'
+import { encodePng } from './png.js'
+import { progressLine } from './progress.js'
+import { encodeJson, encodeLines } from './report.js'
+import { openRuntime, type EncodeJob, type EncodeReport, type Runtime } from './runtime.js'
+
+export const encode: Command = {
+  summary: 'turns pictures into visual tokens',
+  help: `Usage: sovit encode IMAGE... [options]\n       sovit encode --pixels FILE [options]\n
+${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
+  async run(args, signal) {
+    const { values, positionals } = parseCommand(args, ENCODE_OPTIONS)
+    const request = encodeOptions(values, positionals)
+    const { out, pca, model, json } = request
+    for (const path of [out, pca]) if (path !== undefined) await checkWritable(path)
+
+    // Everything that can be known without a GPU is checked before one is opened.
+    const { source, options } = openable(model)
+    const { patch, table } = (await describeTower(source, { ...options, ...request.tower, signal })).model.config
+    const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
+    if (pca !== undefined && pictures.length !== 1) {
+      throw new SovitError('BAD_OPTION', `--pca draws one picture, but ${pictures.length} are given. Encode one at a time.`)
+    }
+    const { report, runtime } = await runJob(request, pictures, signal)
+
+    if (pca !== undefined) await writeWhole(pca, report.encodings.map((encoding) => colours(encoding, patch)), signal)
+    if (out !== undefined) await writeWhole(out, encodeSafetensors(report.encodings.flatMap(tensorsOf)), signal)
+    if (json) return print(`${JSON.stringify(encodeJson(model.name, runtime, report, pictures))}\n`)
+    const files = [...(out ? [`tokens     ${out}`] : []), ...(pca ? [`colours    ${pca}`] : [])]
+    return print(`${[...encodeLines(model.name, report, pictures), ...files].join('\n')}\n`)
+  },
+}
+
+function picturesOf(
+  { images, pixels, image }: EncodeRequest,
+  model: { readonly patch: number; readonly limit: number },
+  signal: AbortSignal,
+): Promise<Picture[]> {
+  return pixels === undefined ? readPictures(images, { ...image, ...model }, signal) : readPixels(pixels)
+}
+
+async function runJob(
+  { model, tower, hiddenStates, repeat, runtime: choice }: EncodeRequest,
+  pictures: readonly Picture[],
+  signal: AbortSignal,
+): Promise<{ readonly report: EncodeReport; readonly runtime: Runtime['name'] }> {
+  const progress = progressLine()
+  const pixels = pictures.map((picture) => picture.pixels)
+  const job: EncodeJob = { model, tower, pixels, hiddenStates, repeat, onProgress: progress.show, signal }
+  const runtime = await openRuntime(choice, signal)
+  try {
+    return { report: await runtime.encode(job), runtime: runtime.name }
+  } finally {
+    progress.clear()
+    await runtime.close()
+  }
+}
+
+function tensorsOf({ tokens, dims, grid, hiddenStates = [] }: Encoding, i: number): TensorToWrite[] {
+  return [
+    { name: `last_hidden_state.${i}`, dtype: 'F32', shape: dims, data: tokens },
+    { name: `grid.${i}`, dtype: 'I32', shape: [2], data: Int32Array.from(grid) },
+    ...hiddenStates.map(
+      (data, layer) => ({ name: `hidden_states.${i}.${layer}`, dtype: 'F32', shape: dims, data }) as const,
+    ),
+  ]
+}
+
+/** A picture in which every token has the size of its patch. */
+function colours({ tokens, dims, grid }: Encoding, patch: number): Uint8Array {
+  return encodePng(pcaColors(tokens, dims), grid[1], grid[0], patch)
+}

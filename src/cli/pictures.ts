@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises'
+import { readSafetensors, type TensorInMemory } from '../checkpoint/safetensors-read.js'
+import { SovitError } from '../errors.js'
+import { toRgb } from '../image/decode.js'
+import { preprocess } from '../image/preprocess.js'
+import type { PixelValues, PreprocessOptions } from '../image/types.js'
+
+/** Pixel values, and where they come from. */
+export interface Picture {
+  readonly source: string
+  /** Size of the picture as decoded, or of the pixel values where those were given. */
+  readonly width: number
+  readonly height: number
+  readonly pixels: PixelValues
+}
+
+/** Decodes, resizes and normalises pictures by path or address. Throws as `toRgb` and `preprocess`. */
+export async function readPictures(
+  sources: readonly string[],
+  options: PreprocessOptions,
+  signal: AbortSignal,
+): Promise<Picture[]> {
+  const pictures: Picture[] = []
+  // One after another: only one decoded picture is in memory at a time.
+  for (const source of sources) {
+    const image = await toRgb(source, { signal })
+    pictures.push({ source, width: image.width, height: image.height, pixels: preprocess(image, options) })
+  }
+  return pictures
+}
+
+/** `pixel_values.{i}` F32 [3, H, W] of a safetensors file, i = 0, 1, …; other tensors are ignored. */
+export async function readPixels(file: string): Promise<Picture[]> {
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new SovitError('NOT_FOUND', `The pixel values ${file} cannot be read: ${why}. Check the path.`, { cause })
+  })
+  const tensors = readSafetensors(bytes, file)
+  const names = [...tensors.keys()].filter((name) => name.startsWith('pixel_values.'))
+  return Array.from({ length: Math.max(1, names.length) }, (_, i) => {
+    const source = `${file}:pixel_values.${i}`
+    const tensor = tensors.get(`pixel_values.${i}`)
+    if (tensor) return asPicture(source, tensor)
+    const wayOut = 'Name the pictures pixel_values.0, pixel_values.1, and so on without gaps'
+    throw new SovitError('TENSOR_MISSING', `There is no tensor ${source}. ${wayOut}.`)
+  })
+}
+
+function asPicture(source: string, { dtype, shape, data }: TensorInMemory): Picture {
+  const [channels, height = 0, width = 0] = shape
+  if (dtype !== 'F32') throw new SovitError('TENSOR_DTYPE', `${source} is ${dtype}; pixel values must be F32.`)
+  if (shape.length !== 3 || channels !== 3) {
+    throw new SovitError('TENSOR_SHAPE', `${source} has the shape [${shape.join(', ')}], expected [3, H, W].`)
+  }
+  // Copied: the tensor may begin at any byte of the file, floats must begin at a multiple of four.
+  const pixels = { width, height, data: new Float32Array(Uint8Array.from(data).buffer) }
+  return { source, width, height, pixels }
+}

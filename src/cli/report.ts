@@ -1,0 +1,68 @@
+import type { DeviceInfo, ModelInfo } from '../encoder/types.js'
+import type { PixelValues } from '../image/types.js'
+import type { Picture } from './pictures.js'
+import { mb } from './progress.js'
+import type { EncodeReport, Runtime } from './runtime.js'
+
+/** Whole patches: [rows, columns]. */
+export function gridOf({ width, height }: PixelValues, patch: number): readonly [number, number] {
+  return [Math.floor(height / patch), Math.floor(width / patch)]
+}
+
+/** The `model` of the JSON outputs. */
+export function modelJson(source: string, { layout, dtype, config }: ModelInfo) {
+  const { layers, width, heads, mlp, table } = config
+  return { source, layout, dtype, layers, width, heads, mlp, table }
+}
+
+/** Everything that `encode --json` prints. */
+export function encodeJson(name: string, runtime: Runtime['name'], report: EncodeReport, pictures: readonly Picture[]) {
+  const { vendor, architecture, description, backend, features } = report.device
+  return {
+    model: modelJson(name, report.model),
+    device: { vendor, architecture, description, backend, features },
+    precision: report.precision,
+    runtime,
+    load: report.load,
+    images: report.encodings.map(({ grid, dims: [tokens] }, i) => ({ source: pictures[i]?.source, grid, tokens })),
+    ms: report.ms,
+    gpuMs: null,
+  }
+}
+
+/** What `encode` says to a person. */
+export function encodeLines(name: string, report: EncodeReport, pictures: readonly Picture[]): string[] {
+  const { ms, fetchedBytes, gpuBytes } = report.load
+  return [
+    `model      ${modelLine(name, report.model)}`,
+    `device     ${deviceLine(report.device)}`,
+    `precision  ${report.precision}`,
+    `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched, ${mb(gpuBytes)} MB on the GPU`,
+    ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
+    `encode     ${timeLine(report.ms, pictures.length)}`,
+  ]
+}
+
+/** `weights.safetensors: vpm, BF16, 27 layers × 1152` */
+export function modelLine(name: string, { layout, dtype, config }: ModelInfo): string {
+  return `${name}: ${layout}, ${dtype}, ${config.layers} layers × ${config.width}`
+}
+
+function deviceLine({ vendor, architecture, description, backend, software }: EncodeReport['device']): string {
+  const named = description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter'
+  return `${named}${software ? ', a software rasteriser' : ''} (${backend})`
+}
+
+/** `photo.jpg: 640×480 as 448×448, grid 32×32, 1024 tokens`; pictures width×height, the grid rows×columns. */
+export function pictureLine({ source, width, height, pixels, grid }: Picture & { grid: readonly [number, number] }): string {
+  const resized = width !== pixels.width || height !== pixels.height ? ` as ${pixels.width}×${pixels.height}` : ''
+  return `picture    ${source}: ${width}×${height}${resized}, grid ${grid[0]}×${grid[1]}, ${grid[0] * grid[1]} tokens`
+}
+
+/** All runs are of all pictures together; one picture's share is their mean. */
+function timeLine(ms: readonly number[], pictures: number): string {
+  const median = [...ms].sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? 0
+  const runs = ms.length > 1 ? `, median of ${ms.length} runs` : ''
+  const share = pictures > 1 ? `, ${(median / pictures).toFixed(1)} ms a picture` : ''
+  return `${median.toFixed(1)} ms${runs}${share}`
+}
