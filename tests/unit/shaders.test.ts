@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { create, globals } from 'webgpu'
+import type { Kernel } from '../../src/gpu/kernel.js'
+import { attention } from '../../src/gpu/kernels/attention.js'
+import { convert } from '../../src/gpu/kernels/convert.js'
+import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
+import { matmul } from '../../src/gpu/kernels/matmul.js'
+import { attentionNaive } from '../../src/gpu/kernels/naive/attention.js'
+import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
+import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
+import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
+import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
+import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
+import { compile } from '../../src/gpu/pipeline.js'
+
+// Dawn's null backend has the whole compiler and all validation, needs no driver, and computes nothing.
+let gpu: GPU
+let device: GPUDevice
+beforeAll(async () => {
+  Object.assign(globalThis, globals)
+  gpu = create(['backend=null'])
+  const adapter = await gpu.requestAdapter()
+  if (!adapter) throw new Error('Dawn has no null backend')
+  device = await adapter.requestDevice({ requiredFeatures: ['shader-f16'] })
+})
+afterAll(() => device.destroy())
+
+const FOLDER = `${import.meta.dirname}/../../shaders/`
+
+it.each(readdirSync(FOLDER))('%s compiles as it stands', async (file) => {
+  const code = readFileSync(FOLDER + file, 'utf8')
+  device.pushErrorScope('validation')
+  const module = device.createShaderModule({ label: file, code })
+  const { messages } = await module.getCompilationInfo()
+  expect(messages.map(({ lineNum, message }) => `${file}:${lineNum}: ${message}`)).toEqual([])
+  const compute = { module }
+  await expect(device.createComputePipelineAsync({ layout: 'auto', compute })).resolves.toBeDefined()
+  expect(await device.popErrorScope()).toBeNull()
+})
+
+const FLOATS = ['f32', 'f16'] as const
+const WEIGHTS = ['f32', 'f16', 'bf16'] as const
+const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
+const TILES = ['direct', '32x32', '64x64', '128x128'] as const
+
+/** All combinations of one element from each list. */
+function product<T extends readonly (readonly unknown[])[]>(...lists: T): { [K in keyof T]: T[K][number] }[] {
+  const rows = lists.reduce<unknown[][]>(
+    (head, list) => head.flatMap((row) => list.map((item) => [...row, item])),
+    [[]],
+  )
+  return rows as { [K in keyof T]: T[K][number] }[]
+}
+
+// Every form that a kernel comes in, in the sizes of SoViT-400m and in small, odd ones.
+const MATMULS = product([1152, 36], [4304, 52], WEIGHTS, FLOATS, FLOATS, EPILOGUES).map(
+  ([K, N, weight, input, output, epilogue]) => ({ K, N, weight, input, output, epilogue }),
+)
+const PATCH_EMBEDS = product([2, 14, 16], WEIGHTS, WEIGHTS).map(([patch, weight, table]) => {
+  return { patch, C: 1152, S: 70, weight, table }
+})
+const LAYER_NORMS = product([4, 1152], FLOATS).map(([C, output]) => ({ C, eps: 1e-6, output }))
+const ATTENTIONS = product([4, 72, 256], FLOATS).map(([headSize, type]) => ({ heads: 3, headSize, type }))
+const CONVERSIONS = product(WEIGHTS, FLOATS)
+
+const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
+  ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmul({ ...spec, tile }))])),
+  'matmul, naive': MATMULS.map(matmulNaive),
+  'patch embedding': PATCH_EMBEDS.map(patchEmbed),
+  'patch embedding, naive': PATCH_EMBEDS.map(patchEmbedNaive),
+  'layer norm': LAYER_NORMS.map(layerNorm),
+  'layer norm, naive': LAYER_NORMS.map(layerNormNaive),
+  attention: ATTENTIONS.map(attention),
+  'attention, naive': ATTENTIONS.map(attentionNaive),
+  conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
+  'conversion, naive': CONVERSIONS.map(([from, to]) => convertNaive(from, to)),
+}
+
+it.each(Object.entries(KERNELS))(
+  '%s: every form makes a pipeline with the bindings it declares',
+  async (_, kernels) => {
+    expect((await compile(device, kernels)).size).toBe(kernels.length)
+  },
+)
+
+describe('refuses', () => {
+  const kernel = convert('f16', 'f32')
+  const refusal = (change: Partial<Kernel>) => compile(device, [{ ...kernel, ...change }])
+
+  it.each([
+    ['a binding written to, declared as read', 1, 'read'],
+    ['a binding read, declared as written', 0, 'write'],
+    ['a uniform declared as storage', 3, 'read'],
+  ] as const)('%s', async (_title, index, access) => {
+    const bindings = kernel.bindings.map((binding, i) => (i === index ? { ...binding, access } : binding))
+    await expect(refusal({ bindings })).rejects.toMatchObject({ code: 'SHADER' })
+  })
+
+  it('a binding that is not declared', async () => {
+    await expect(refusal({ bindings: kernel.bindings.slice(0, -1) })).rejects.toMatchObject({ code: 'SHADER' })
+  })
+
+  it('a shader with an error, with its line', async () => {
+    const code = kernel.code.replace('let magnitude =', 'let magnitude: f32 =')
+    device.pushErrorScope('validation') // the module's own error, besides the pipeline's
+    await expect(refusal({ code })).rejects.toThrow(/convert\.wgsl:\d+:\d+: .*f32/)
+    expect(await device.popErrorScope()).not.toBeNull()
+  })
+
+  it('workgroups larger than the device takes', async () => {
+    await expect(refusal({ workgroupBytes: 1 << 20 })).rejects.toMatchObject({ code: 'LIMIT' })
+    await expect(refusal({ invocations: 4096 })).rejects.toMatchObject({ code: 'LIMIT' })
+  })
+})
