@@ -1,4 +1,15 @@
-import { defineConfig } from 'vite'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { defineConfig, type Plugin } from 'vite'
+
+/** A checkpoint's config.json is looked for beside it, so it must lie where the weights do. */
+const configBesideWeights: Plugin = {
+  name: 'config-beside-weights',
+  generateBundle() {
+    const source = readFileSync(join(import.meta.dirname, '../weights/config.json'))
+    this.emitFile({ type: 'asset', fileName: 'assets/config.json', source })
+  },
+}
 
 /** The page is built like any user's: it imports `sovit` through package.json's exports, so the library is built first. */
 export default defineConfig({
@@ -12,5 +23,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
+  plugins: [configBesideWeights],
   assetsInclude: ['**/*.safetensors'],
 })

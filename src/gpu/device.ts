@@ -91,7 +91,8 @@ export class Gpu {
 }
 
 function defaultGpu(): GPU {
-  if (typeof navigator !== 'undefined' && 'gpu' in navigator) return navigator.gpu
+  const gpu = typeof navigator === 'undefined' ? undefined : (navigator as { gpu?: GPU }).gpu
+  if (gpu) return gpu
   const insecure = typeof isSecureContext === 'boolean' && !isSecureContext
   throw new SovitError(
     'NO_WEBGPU',
