@@ -53,7 +53,7 @@ async function encodeInPage() {
   const pixels = { data, width: shape[2], height: shape[1] }
   const expected = tensor('last_hidden_state.0')
 
-  const compare = (tokens, precision) => {
+  const compare = (tokens) => {
     const width = expected.shape[1]
     let [cosine, error, power] = [1, 0, 0]
     for (let row = 0; row < expected.data.length; row += width) {
@@ -68,17 +68,20 @@ async function encodeInPage() {
       power += ee
       cosine = Math.min(cosine, ae / Math.sqrt(aa * ee))
     }
-    return { precision, cosine, nmse: error / power }
+    return { cosine, nmse: error / power }
   }
 
   const model = await bytesOf('sovit-tiny.safetensors')
   const { vendor, architecture, description, features } = support.device
   const results = []
   for (const precision of features.includes('shader-f16') ? ['f32', 'f16'] : ['f32']) {
+    const start = performance.now()
     const encoder = await VisionEncoder.load(model, { precision })
+    const loaded = performance.now()
     const { tokens } = await encoder.encode({ pixels })
+    const seconds = [loaded - start, performance.now() - loaded].map((time) => time / 1000)
     encoder.dispose()
-    results.push(compare(tokens, precision))
+    results.push({ precision, seconds, ...compare(tokens) })
   }
   return { adapter: [vendor, architecture, description].filter(Boolean).join(', '), features, results }
 }
@@ -102,12 +105,14 @@ try {
   const page = await browser.newPage()
   await page.goto(`http://localhost:${server.address().port}/`)
   const { adapter, features, results } = await page.evaluate(encodeInPage)
-  console.log(`${await browser.version()}; adapter: ${adapter || 'unnamed'}; features: ${features.join(' ') || 'none'}`)
-  for (const { precision, cosine, nmse } of results) {
+  // Firefox names no adapter, so the driver is the best that can be said.
+  const driver = adapter || process.env.VK_DRIVER_FILES
+  console.log(`${await browser.version()}, ${driver}, ${features.join(' ') || 'no features'}`)
+  for (const { precision, seconds, cosine, nmse } of results) {
     const passed = cosine >= BOUNDS[precision].cosine && nmse <= BOUNDS[precision].nmse
-    console.log(
-      `${precision}: min cosine ${cosine.toFixed(8)}, NMSE ${nmse.toExponential(1)}: ${passed ? 'passed' : 'FAILED'}`,
-    )
+    const times = `loaded in ${seconds[0].toFixed(1)} s, encoded in ${seconds[1].toFixed(1)} s`
+    const errors = `min cosine ${cosine.toFixed(8)}, NMSE ${nmse.toExponential(1)}`
+    console.log(`${precision}: ${errors}: ${passed ? 'passed' : 'FAILED'} (${times})`)
     if (!passed) process.exitCode = 1
   }
 } finally {
