@@ -1,0 +1,121 @@
+// npm run test:firefox: encodes the built-in model's picture in a headless Firefox, whose WebGPU (wgpu, with the compiler
+// naga) shares no code with Dawn, and compares the tokens with torch's. On demand, not part of npm test.
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import puppeteer from 'puppeteer-core'
+
+const ROOT = join(import.meta.dirname, '../..')
+const PATHS = ['/usr/bin/firefox-esr', '/usr/bin/firefox', '/Applications/Firefox.app/Contents/MacOS/firefox']
+const PREFERENCES = {
+  'dom.webgpu.enabled': true,
+  'gfx.webgpu.ignore-blocklist': true, // software drivers are on it
+  'gfx.webgpu.force-enabled': true,
+}
+
+/** The bounds of tests/gpu/encoder.golden.test.ts. */
+const BOUNDS = { f32: { cosine: 0.99999, nmse: 1e-9 }, f16: { cosine: 0.9995, nmse: Infinity } }
+
+/** Serves dist/ and weights/ from localhost, a secure context, beside an empty page. */
+async function serve() {
+  const server = createServer((request, response) => {
+    const path = normalize(request.url ?? '/')
+    if (path === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>')
+    if (!/^\/(dist|weights)\//.test(path)) return response.writeHead(404).end()
+    readFile(join(ROOT, path)).then(
+      (bytes) => {
+        const type = extname(path) === '.js' ? 'text/javascript' : 'application/octet-stream'
+        response.writeHead(200, { 'content-type': type }).end(bytes)
+      },
+      () => response.writeHead(404).end(),
+    )
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return server
+}
+
+/** Runs in the page: the adapter in words, and for each precision how far the tokens are from torch's. */
+async function encodeInPage() {
+  const { VisionEncoder } = await import('/dist/index.js')
+  const support = await VisionEncoder.support()
+  if (!support.ok) throw new Error(support.message)
+  const bytesOf = async (name) => (await fetch(`/weights/${name}`)).arrayBuffer()
+
+  const file = await bytesOf('expected.safetensors')
+  const start = 8 + new DataView(file).getUint32(0, true)
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)))
+  const tensor = (name) => {
+    const { shape, data_offsets: offsets } = header[name]
+    return { shape, data: new Float32Array(file.slice(start + offsets[0], start + offsets[1])) }
+  }
+  const { shape, data } = tensor('pixel_values.0')
+  const pixels = { data, width: shape[2], height: shape[1] }
+  const expected = tensor('last_hidden_state.0')
+
+  const compare = (tokens) => {
+    const width = expected.shape[1]
+    let [cosine, error, power] = [1, 0, 0]
+    for (let row = 0; row < expected.data.length; row += width) {
+      let [ae, aa, ee] = [0, 0, 0]
+      for (let i = row; i < row + width; i++) {
+        const [a, e] = [tokens[i], expected.data[i]]
+        ae += a * e
+        aa += a * a
+        ee += e * e
+        error += (a - e) ** 2
+      }
+      power += ee
+      cosine = Math.min(cosine, ae / Math.sqrt(aa * ee))
+    }
+    return { cosine, nmse: error / power }
+  }
+
+  const model = await bytesOf('sovit-tiny.safetensors')
+  const { vendor, architecture, description, features } = support.device
+  const results = []
+  for (const precision of features.includes('shader-f16') ? ['f32', 'f16'] : ['f32']) {
+    const start = performance.now()
+    const encoder = await VisionEncoder.load(model, { precision })
+    const loaded = performance.now()
+    const { tokens } = await encoder.encode({ pixels })
+    const seconds = [loaded - start, performance.now() - loaded].map((time) => time / 1000)
+    encoder.dispose()
+    results.push({ precision, seconds, ...compare(tokens) })
+  }
+  return { adapter: [vendor, architecture, description].filter(Boolean).join(', '), features, results }
+}
+
+const executablePath = [process.env.SOVIT_FIREFOX, ...PATHS].find((path) => path && existsSync(path))
+if (!executablePath) {
+  console.error(
+    'No Firefox found: install one (Debian: apt-get install firefox-esr), or set SOVIT_FIREFOX to its path.',
+  )
+  process.exit(1)
+}
+const server = await serve()
+const browser = await puppeteer.launch({
+  browser: 'firefox',
+  executablePath,
+  headless: true,
+  extraPrefsFirefox: PREFERENCES,
+  protocolTimeout: 300_000,
+})
+try {
+  const page = await browser.newPage()
+  await page.goto(`http://localhost:${server.address().port}/`)
+  const { adapter, features, results } = await page.evaluate(encodeInPage)
+  // Firefox names no adapter, so the driver is the best that can be said.
+  const driver = adapter || process.env.VK_DRIVER_FILES
+  console.log(`${await browser.version()}, ${driver}, ${features.join(' ') || 'no features'}`)
+  for (const { precision, seconds, cosine, nmse } of results) {
+    const passed = cosine >= BOUNDS[precision].cosine && nmse <= BOUNDS[precision].nmse
+    const times = `loaded in ${seconds[0].toFixed(1)} s, encoded in ${seconds[1].toFixed(1)} s`
+    const errors = `min cosine ${cosine.toFixed(8)}, NMSE ${nmse.toExponential(1)}`
+    console.log(`${precision}: ${errors}: ${passed ? 'passed' : 'FAILED'} (${times})`)
+    if (!passed) process.exitCode = 1
+  }
+} finally {
+  await browser.close()
+  server.close()
+}
