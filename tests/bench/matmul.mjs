@@ -7,7 +7,12 @@ import { createServer } from 'vite'
 const RUNS = 5
 
 Object.assign(globalThis, globals)
-const vite = await createServer({ configFile: false, server: { middlewareMode: true, watch: null }, logLevel: 'error' })
+const vite = await createServer({
+  configFile: false,
+  server: { middlewareMode: true, watch: null },
+  optimizeDeps: { noDiscovery: true },
+  logLevel: 'error',
+})
 const { matmul } = await vite.ssrLoadModule('/src/gpu/kernels/matmul.ts')
 const { bindingBytes } = await vite.ssrLoadModule('/src/gpu/kernel.ts')
 const { MATMUL_TILES, SOVIT_MATMULS } = await vite.ssrLoadModule('/tests/gpu/kernels/cases.ts')

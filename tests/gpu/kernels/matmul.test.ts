@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { matmul, type MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
 import { matmulNaive } from '../../../src/gpu/kernels/naive/matmul.js'
 import { testDevice } from '../../support/device.js'
-import { compare, decode, encode, erf, normals } from '../../support/numbers.js'
+import { bf16ToNumber, compare, decode, encode, erf, f16ToNumber, normals } from '../../support/numbers.js'
 import { type KernelInputs, runKernel } from '../../support/run-kernel.js'
 import { MATMUL_CASES, MATMUL_TILES, type MatmulCase } from './cases.js'
 
@@ -63,8 +63,8 @@ async function words(spec: MatmulSpec, inputs: KernelInputs, P: number): Promise
 }
 
 describe('matmul', () => {
-  it.each(MATMUL_CASES.map((c) => [title(c), c] as const))('%s', async (_title, c) => {
-    if ((c.input === 'f16' || c.output === 'f16') && !device.features.has('shader-f16')) return
+  it.for(MATMUL_CASES.map((c) => [title(c), c] as const))('%s', async ([, c], { skip }) => {
+    skip((c.input === 'f16' || c.output === 'f16') && !device.features.has('shader-f16'), 'no shader-f16')
     const inputs = inputsOf(c)
     const expected = reference(c, inputs)
     const naiveInputs = c.epilogue === 'residual' ? inputs : { ...inputs, residual: new Float32Array(c.P * c.N) }
@@ -134,7 +134,6 @@ describe('matmul', () => {
       }),
     )
     // Relative to max(1, |v|), because 1 + tanh and 1 + erf cancel on the negative side.
-    console.log(epilogue, worst)
     expect(worst).toBeLessThan(1e-6)
   })
 })

@@ -6,8 +6,8 @@ import { compare, decode, encode, normals } from '../../support/numbers.js'
 import { runKernel } from '../../support/run-kernel.js'
 import { PATCH_EMBED_CASES, type PatchEmbedCase } from './cases.js'
 
-/** Four times the worst lane, and the naive twin's bound. */
-const NMSE = 1e-12
+/** Four times the worst lane: 7.6e-14 at K = 768, the f32 rounding of one chain of sums. */
+const NMSE = 3e-13
 
 let device: GPUDevice
 beforeAll(async () => {
@@ -73,7 +73,6 @@ describe('patch embedding', () => {
     for (const kernel of [patchEmbed(c), patchEmbedNaive(c)]) {
       const { y } = await runKernel(device, kernel, inputs, run)
       const errors = compare(decode(y ?? new Uint32Array(), 'f32'), expected)
-      console.log(kernel.name, errors.nmse, errors.maxAbs)
       expect(errors.nmse).toBeLessThan(NMSE)
       expect(errors.cosine).toBeGreaterThan(1 - NMSE)
     }
