@@ -16,7 +16,11 @@ const F16 = 1u;
 const BF16 = 2u;`
 
 /** Reads four consecutive values of a stored [rows, length] tensor in whatever form the checkpoint has it. */
-const reader = (name, format, length) => `// Values 4·i4 .. 4·i4+3 of a row of ${name}. bf16 is the upper half of an f32: a shift unpacks it exactly.
+const reader = (
+  name,
+  format,
+  length,
+) => `// Values 4·i4 .. 4·i4+3 of a row of ${name}. bf16 is the upper half of an f32: a shift unpacks it exactly.
 fn ${name}_at(row: u32, i4: u32) -> vec4f {
   let i = row * (${length} / 4u) + i4;
   if (${format} == F32) {
@@ -60,7 +64,8 @@ const ROWS_OF_X = `fn left_at(row: u32, k4: u32) -> vec4f {
 /** What the three operations that are matrix multiplies differ in: their left operand and their epilogue. */
 const OPERATIONS = {
   matmul: {
-    formula: '// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)',
+    formula:
+      '// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)',
     consts: `${FORMATS}
 const BIAS = 0u;
 const GELU_TANH = 1u;
@@ -192,8 +197,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
 ${each(tile, (r, g) => `  var s${r}${g} = vec4f();`)}
   for (var k4 = 0u; k4 < K / 4u; k4++) {
 ${lines(rows, (r) => `    let x${r} = left_at(min(row + ${r}u, last), k4);`)}
-${lines(groups, (g) => `    let w${g} = weights_at(n4 + ${g}u * LANES, k4);
-${lines(rows, (r) => `    s${r}${g} = add(s${r}${g}, x${r}, w${g});`)}`)}
+${lines(
+  groups,
+  (g) => `    let w${g} = weights_at(n4 + ${g}u * LANES, k4);
+${lines(rows, (r) => `    s${r}${g} = add(s${r}${g}, x${r}, w${g});`)}`,
+)}
   }
 ${each(tile, (r, g) => `  store(row + ${r}u, n4 + ${g}u * LANES, s${r}${g});`)}
 }
@@ -204,7 +212,8 @@ ${each(tile, (r, g) => `  store(row + ${r}u, n4 + ${g}u * LANES, s${r}${g});`)}
 function staged({ formula, consts, bindings, readers, epilogue }, tile) {
   const { rows, groups } = tile
   const parts = rows / 4
-  const read = (name, part) => `${name}[k * ${name === 'left' ? 'ROWS4 + ty' : 'COLUMNS4 + tx'} + ${part}u * ${name === 'left' ? 'TY' : 'TX'}]`
+  const read = (name, part) =>
+    `${name}[k * ${name === 'left' ? 'ROWS4 + ty' : 'COLUMNS4 + tx'} + ${part}u * ${name === 'left' ? 'TY' : 'TX'}]`
   return `${formula}
 // Work: a thread computes ${rows} rows x ${4 * groups} columns, a workgroup of TX x TY threads a tile of ${rows}·TY rows x ${4 * groups}·TX columns. Both
 // operands pass through workgroup memory in steps of K_STEP, transposed in 4 x 4 blocks on the way, so that the inner

@@ -13,7 +13,10 @@ export const u32 = (value: number): string => `${value}u`
 export function requireMultipleOf4(kernel: string, sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {
     if (size % 4 !== 0 || size <= 0) {
-      throw new SovitError('SHADER', `${kernel}: ${name} = ${size} is not a positive multiple of 4, which its vectors need.`)
+      throw new SovitError(
+        'SHADER',
+        `${kernel}: ${name} = ${size} is not a positive multiple of 4, which its vectors need.`,
+      )
     }
   }
 }

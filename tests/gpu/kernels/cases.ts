@@ -1,4 +1,5 @@
 import type { MatmulSpec, MatmulTile } from '../../../src/gpu/kernels/matmul.js'
+import type { PatchEmbedSpec } from '../../../src/gpu/kernels/patch-embed.js'
 
 /** Sizes and formats on which kernels are tested and measured. */
 export type MatmulCase = Omit<MatmulSpec, 'tile'> & { readonly P: number }
@@ -35,4 +36,37 @@ export const SOVIT_MATMULS: readonly MatmulCase[] = [
   { P: 1024, K: 1152, N: 1152, weight: 'bf16', epilogue: 'residual', ...f32 },
   { P: 1024, K: 1152, N: 4304, weight: 'bf16', epilogue: 'gelu_tanh', ...f32 },
   { P: 1024, K: 4304, N: 1152, weight: 'bf16', epilogue: 'residual', ...f32 },
+]
+
+/** Pictures of `grids` (rows, columns of patches) packed into one batch. */
+export type PatchEmbedCase = PatchEmbedSpec & { readonly grids: readonly (readonly [number, number])[] }
+
+/** One below, at and above the tile's 32 rows, several pictures in a batch, every stored form. */
+export const PATCH_EMBED_CASES: readonly PatchEmbedCase[] = [
+  { grids: [[1, 1]], patch: 14, C: 4, S: 3, weight: 'f32', table: 'f32' },
+  { grids: [[1, 31]], patch: 14, C: 36, S: 5, weight: 'bf16', table: 'f32' },
+  { grids: [[4, 8]], patch: 2, C: 32, S: 4, weight: 'f16', table: 'bf16' },
+  {
+    grids: [
+      [3, 11],
+      [1, 1],
+      [5, 2],
+    ],
+    patch: 14,
+    C: 144,
+    S: 7,
+    weight: 'bf16',
+    table: 'bf16',
+  },
+  {
+    grids: [
+      [2, 3],
+      [10, 7],
+    ],
+    patch: 16,
+    C: 60,
+    S: 6,
+    weight: 'f16',
+    table: 'f16',
+  },
 ]
