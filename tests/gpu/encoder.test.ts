@@ -48,7 +48,12 @@ async function readFloats(device: GPUDevice, buffer: GPUBuffer): Promise<Float32
 
 test('a packed batch gives each picture the bits it has alone, in order', async () => {
   const batch = await encoder.encode(pictures)
-  expect(batch.map(({ grid }) => grid)).toEqual([[2, 3], [1, 1], [3, 2], [5, 1]])
+  expect(batch.map(({ grid }) => grid)).toEqual([
+    [2, 3],
+    [1, 1],
+    [3, 2],
+    [5, 1],
+  ])
   expect(batch.map(({ tokens }) => tokens)).toEqual(alone)
   expect(new Set(alone.map((tokens) => tokens.join())).size).toBe(pictures.length)
 })

@@ -7,7 +7,7 @@ interface Entry {
   readonly data_offsets: readonly [number, number]
 }
 
-type Header = Record<string, Entry>
+export type Header = Record<string, Entry>
 
 function parse(file: ArrayBuffer): { header: Header; start: number } {
   const start = 8 + Number(new DataView(file).getBigUint64(0, true))
