@@ -37,7 +37,6 @@ export class VisionEncoder {
   readonly #gpu: Gpu
   readonly #executor: Executor
   #tail: Promise<unknown> = Promise.resolve()
-  #disposed = false
 
   private constructor(gpu: Gpu, tower: LoadedTower) {
     this.#gpu = gpu
@@ -100,7 +99,10 @@ export class VisionEncoder {
    */
   encode(input: EncodeInput, options?: EncodeOptions): Promise<Encoding>
   encode(input: readonly EncodeInput[], options?: EncodeOptions): Promise<Encoding[]>
-  async encode(input: EncodeInput | readonly EncodeInput[], options: EncodeOptions = {}): Promise<Encoding | Encoding[]> {
+  async encode(
+    input: EncodeInput | readonly EncodeInput[],
+    options: EncodeOptions = {},
+  ): Promise<Encoding | Encoding[]> {
     if (!isList(input)) {
       const [encoding] = await this.encode([input], options)
       if (!encoding) throw new SovitError('BAD_IMAGE', 'The picture gave no tokens.')
@@ -115,8 +117,6 @@ export class VisionEncoder {
 
   /** Frees everything this encoder holds on the device; a caller's device lives on. */
   dispose(): void {
-    if (this.#disposed) return
-    this.#disposed = true
     this.#gpu.dispose()
   }
 
@@ -125,9 +125,8 @@ export class VisionEncoder {
   }
 
   #check(signal?: AbortSignal): void {
-    if (this.#disposed) throw new SovitError('DISPOSED', 'The encoder was disposed. Load it again to encode.')
-    throwIfAborted(signal, 'The encode')
     this.#gpu.check()
+    throwIfAborted(signal, 'The encode')
   }
 
   async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {

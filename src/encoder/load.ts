@@ -1,7 +1,7 @@
 import { openCheckpoint } from '../checkpoint/open.js'
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
 import { uploadWeights, weightFormat } from '../checkpoint/upload.js'
-import { SovitError } from '../errors.js'
+import { SovitError, throwIfAborted } from '../errors.js'
 import { Executor } from '../graph/executor.js'
 import { planNetwork } from '../graph/plan.js'
 import type { Gpu } from '../gpu/device.js'
@@ -39,6 +39,7 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
     const tower = await describe(checkpoint, options)
     const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
     const { executor, precision } = await build(gpu, checkpoint, tower, progress, options)
+    throwIfAborted(options.signal, 'The load')
     progress.ready()
     const { model, positions, weightBytes } = tower
     const load = { ms: performance.now() - start, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
@@ -118,7 +119,10 @@ async function buildExecutor(
   const plan = planNetwork(sovit(config), config, { precision, stored, software: gpu.info.software })
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
   const [compiled, uploaded] = await Promise.allSettled([
-    compile(gpu.device, plan.steps.map(({ kernel }) => kernel)),
+    compile(
+      gpu.device,
+      plan.steps.map(({ kernel }) => kernel),
+    ),
     uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal, onProgress: progress.bytes }),
   ])
   if (uploaded.status === 'rejected') throw uploaded.reason

@@ -8,7 +8,6 @@ export type { DeviceInfo, ModelSource, PositionMode }
 
 export type Precision = 'f32' | 'f16'
 
-
 export interface LoadOptions {
   /** A caller's device: used, never destroyed. */
   readonly device?: GPUDevice

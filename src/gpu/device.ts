@@ -62,7 +62,7 @@ export class Gpu {
     return this.device.features.has(feature)
   }
 
-  /** Throws what went wrong on the device since it was opened, if anything did. */
+  /** Throws what went wrong on the device since it was opened, if anything did, and `DISPOSED` after `dispose()`. */
   check(): void {
     if (this.#failure) throw this.#failure
   }
@@ -76,6 +76,7 @@ export class Gpu {
 
   /** Frees every buffer; also the device, unless it is the caller's. */
   dispose(): void {
+    this.#failure = new SovitError('DISPOSED', 'The encoder was disposed. Load it again to encode.')
     this.device.removeEventListener('uncapturederror', this.#onError)
     this.memory.destroyAll()
     if (this.#instance) this.device.destroy()

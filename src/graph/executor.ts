@@ -61,6 +61,7 @@ export class Executor {
   async run(images: readonly BatchImage[], options: RunOptions = {}): Promise<RunResult> {
     const { run, ...tables } = packBatch(images, this.#patch, this.#plan.queryTile)
     await this.#workspace.reserve(run)
+    this.#gpu.check() // a dispose during any await has destroyed the buffers
     let offset = 0
     for (const { data } of images) {
       this.#workspace.write('pixels', data, offset)
@@ -82,7 +83,14 @@ export class Executor {
   async #execute(run: RunSizes, rows: number[], options: RunOptions, made: GPUBuffer[]): Promise<RunResult> {
     const { device } = this.#gpu
     const bytes = (run.P ?? 0) * this.#plan.width * FLOAT
-    const taps = options.taps ? await this.#create('hidden states', this.#plan.taps.map(() => bytes), true, made) : []
+    const taps = options.taps
+      ? await this.#create(
+          'hidden states',
+          this.#plan.taps.map(() => bytes),
+          true,
+          made,
+        )
+      : []
     const sizes = rows.map((count) => count * this.#plan.width * FLOAT)
     const buffers = options.keepOnGpu ? await this.#create('tokens', sizes, false, made) : []
 
@@ -96,6 +104,7 @@ export class Executor {
     }
     const { readback } = this.#workspace
     if (!options.keepOnGpu) encoder.copyBufferToBuffer(output, 0, readback, 0, bytes)
+    this.#gpu.check()
     device.queue.submit([encoder.finish()])
 
     const tokens = options.keepOnGpu ? [] : split(await this.#read(readback, bytes), rows, this.#plan.width)
@@ -169,6 +178,7 @@ export class Executor {
   }
 
   async #read(buffer: GPUBuffer, bytes: number): Promise<Float32Array> {
+    this.#gpu.check()
     await buffer.mapAsync(GPUMapMode.READ, 0, bytes)
     const copy = new Float32Array(buffer.getMappedRange(0, bytes).slice(0))
     buffer.unmap()

@@ -70,7 +70,13 @@ export class Workspace {
   }
 
   write(name: RunBuffer, data: Uint32Array | Float32Array, offsetBytes = 0): void {
-    this.#gpu.device.queue.writeBuffer(this.#runBuffer(name), offsetBytes, data.buffer, data.byteOffset, data.byteLength)
+    this.#gpu.device.queue.writeBuffer(
+      this.#runBuffer(name),
+      offsetBytes,
+      data.buffer,
+      data.byteOffset,
+      data.byteLength,
+    )
   }
 
   /** The buffer in which a value lives, from the step that makes it to its last use. */
