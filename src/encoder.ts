@@ -1,3 +1,4 @@
+import { builtInModel } from './built-in.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type {
   EncodeInput,
@@ -63,9 +64,10 @@ export class VisionEncoder {
    * Loads a checkpoint: reads its header, streams the tower's tensors to the GPU, compiles the kernels.
    *
    * @param source `owner/repo` on the hub, an address, a Blob or File, the files of a folder, or bytes; in Node also a path.
+   *   Default: the built-in tiny model.
    * @throws SovitError; then nothing is left on the device.
    */
-  static async load(source: ModelSource, options: LoadOptions = {}): Promise<VisionEncoder> {
+  static async load(source: ModelSource = builtInModel, options: LoadOptions = {}): Promise<VisionEncoder> {
     throwIfAborted(options.signal, 'The load')
     const gpu = await Gpu.open(options)
     try {

@@ -1,3 +1,4 @@
+export { builtInModel } from './built-in.js'
 export { VisionEncoder } from './encoder.js'
 export type * from './encoder/types.js'
 export type { ImageInput, PixelValues, RawPixels, RgbImage } from './image/types.js'

@@ -1,5 +1,4 @@
-import { SovitError, VisionEncoder, type ModelSource } from 'sovit'
-import builtIn from '../../weights/sovit-tiny.safetensors?url'
+import { builtInModel, SovitError, VisionEncoder, type ModelSource } from 'sovit'
 import { painted } from './dom.js'
 import { showPicture, showTokens, startExplorer } from './explorer.js'
 import { showEncodeFacts, showModelFacts } from './facts.js'
@@ -40,7 +39,7 @@ async function useModel(source: ModelSource): Promise<void> {
 
 function useBuiltInModel(): void {
   selectModelKind('built-in')
-  void useModel(new URL(builtIn, location.href))
+  void useModel(builtInModel)
 }
 
 /** Shows a picture at once and encodes it as soon as there is a model. */

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { builtInModel } from '../built-in.js'
 import type { LoadOptions } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
-import { packageRoot } from './package.js'
 
 export const MODEL_HELP = `MODEL is a .safetensors file, a folder (config.json beside model.safetensors or its index and shards),
 an http(s) address of either (a folder's ends in /), hf:OWNER/REPO[@REVISION], or OWNER/REPO.
@@ -29,10 +29,7 @@ const HUB = 'https://huggingface.co'
 /** An existing path wins; then `hf:` and addresses; then a bare `OWNER/REPO` is the hub. */
 export function modelRef(name: string | undefined, env: HubSettings = process.env): ModelRef {
   const hub = hubFetch(env)
-  if (name === undefined) {
-    const builtin = join(packageRoot(), 'weights', 'sovit-tiny.safetensors')
-    return { name: 'built-in tiny model', source: pathToFileURL(builtin), fetch: hub }
-  }
+  if (name === undefined) return { name: 'built-in tiny model', source: builtInModel, fetch: hub }
   if (existsSync(name)) {
     const folder = statSync(name).isDirectory()
     return { name, source: pathToFileURL(resolve(name) + (folder ? '/' : '')), fetch: hub }

@@ -12,6 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['index'],
   ['cli', 'worker'],
   ['encoder'],
+  ['built-in'],
   ['checkpoint'],
   ['image'],
   ['graph'],
