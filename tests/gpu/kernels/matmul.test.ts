@@ -75,7 +75,7 @@ describe('matmul', () => {
       expect(output, `${MATMUL_TILES[i]} against ${MATMUL_TILES[0]}, bit for bit`).toEqual(outputs[0])
     }
     const bound = c.output === 'f16' ? NMSE_F16 : NMSE
-    for (const y of [outputs[0], naive['y']]) {
+    for (const y of [outputs[0], naive.y]) {
       const errors = compare(decode(y ?? new Uint32Array(), c.output), expected)
       expect(errors.nmse).toBeLessThan(bound)
       expect(errors.cosine).toBeGreaterThan(1 - bound)
