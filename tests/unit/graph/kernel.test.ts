@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bindingBytes, specialise, type Binding } from '../../../src/gpu/kernel.js'
+import { bindingBytes, specialise, type Binding, type Specialisation } from '../../../src/gpu/kernel.js'
 
 const SHADER = `alias Elem = f32;
 const K: u32 = 4u;
@@ -20,7 +20,7 @@ describe('specialise', () => {
     expect(specialise(SHADER, { aliases: { Elem: 'u32' } })).toMatch(/^alias Elem = u32;/)
   })
 
-  test.each([{ consts: { N: '1u' } }, { consts: { K2: '1u' } }, { aliases: { K: 'f16' } }])(
+  test.each<Specialisation>([{ consts: { N: '1u' } }, { consts: { K2: '1u' } }, { aliases: { K: 'f16' } }])(
     '%j is an error',
     (values) => {
       expect(() => specialise(SHADER, values)).toThrow(expect.objectContaining({ code: 'SHADER' }))

@@ -29,7 +29,7 @@ function parameters(operation: Operation): Parameter[] {
 
 /** The network with one of its operations changed. */
 function changed(out: string, change: Partial<Record<string, unknown>>, base: Network = network): Network {
-  const operations = base.operations.map((one) => (one.out === out ? ({ ...one, ...change } as Operation) : one))
+  const operations = base.operations.map((one) => (one.out === out ? { ...one, ...change } : one))
   expect(operations).not.toEqual(base.operations)
   return { ...base, operations }
 }
