@@ -84,7 +84,7 @@ describe('load', () => {
   const NORM = 'vision_model.encoder.layers.1.layer_norm2.weight'
   const renamed = (header: Header) => {
     header['other.weight'] = header[NORM] ?? { dtype: '', shape: [], data_offsets: [0, 0] }
-    delete header[NORM]
+    Reflect.deleteProperty(header, NORM)
   }
   test.each<[string, SovitErrorCode, ArrayBuffer]>([
     ['a tensor is missing', 'TENSOR_MISSING', withHeader(weights, renamed)],

@@ -12,7 +12,9 @@ export async function watchedDevice(gpu: GPU, features: GPUFeatureName[] = [], l
   if (!adapter) throw new Error('No WebGPU adapter: this lane cannot run here.')
   const device = await adapter.requestDevice({ requiredFeatures: features })
   const real = device.limits
-  const lowered = new Proxy(real, { get: (_, name) => limits[name as keyof Limits] ?? Reflect.get(real, name, real) })
+  const lowered = new Proxy(real, {
+    get: (_, name) => limits[name as keyof Limits] ?? (Reflect.get(real, name, real) as unknown),
+  })
   Object.defineProperty(device, 'limits', { value: lowered })
 
   const live = new Set<GPUBuffer>()
@@ -23,7 +25,7 @@ export async function watchedDevice(gpu: GPU, features: GPUFeatureName[] = [], l
     const destroy = buffer.destroy.bind(buffer)
     buffer.destroy = () => {
       live.delete(buffer)
-      return destroy()
+      destroy()
     }
     made++
     live.add(buffer)
