@@ -118,7 +118,10 @@ async function buildExecutor(
   const plan = planNetwork(sovit(config), config, { precision, stored, software: gpu.info.software })
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
   const [compiled, uploaded] = await Promise.allSettled([
-    compile(gpu.device, plan.steps.map(({ kernel }) => kernel)),
+    compile(
+      gpu.device,
+      plan.steps.map(({ kernel }) => kernel),
+    ),
     uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal, onProgress: progress.bytes }),
   ])
   if (uploaded.status === 'rejected') throw uploaded.reason

@@ -61,7 +61,10 @@ describe.each([
     })
     const input = writeFile('pixels.safetensors', encodeSafetensors(pixels))
     const options = `--runtime ${runtime} --precision f32 --positions navit --hidden-states --json`.split(' ')
-    const { status, stdout, stderr } = sovit(['encode', '--pixels', input, '--model', MODEL, '--out', out, ...options], node)
+    const { status, stdout, stderr } = sovit(
+      ['encode', '--pixels', input, '--model', MODEL, '--out', out, ...options],
+      node,
+    )
     expect(status, stderr).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
       model: { source: MODEL, layout: 'vision_model', dtype: 'F32', layers: 2, width: 64, heads: 2, mlp: 68, table: 5 },
@@ -146,7 +149,8 @@ function pngOfSize(width: number, height: number): Buffer {
   return png
 }
 
-const header = (json: string): Buffer => Buffer.concat([Buffer.from([json.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(json)])
+const header = (json: string): Buffer =>
+  Buffer.concat([Buffer.from([json.length, 0, 0, 0, 0, 0, 0, 0]), Buffer.from(json)])
 
 describe('failures are one line, exit status 1, and leave no file', () => {
   test.each<[string, string, Buffer]>([

@@ -40,7 +40,8 @@ describe('encodeOptions', () => {
   })
 
   it('hands every option on', () => {
-    const args = '--pixels p --out o --positions navit-float32 --precision f16 --runtime chromium --heads none --gelu erf'
+    const args =
+      '--pixels p --out o --positions navit-float32 --precision f16 --runtime chromium --heads none --gelu erf'
     const more = '--layers 26 --layout vpm --tune off --cache off --hidden-states --repeat 5 --pca c --json'
     expect(request(...args.split(' '), ...more.split(' '))).toMatchObject({
       pixels: 'p',

@@ -58,7 +58,11 @@ describe('hubFetch', () => {
       { url: 'https://mirror.example/hub/o/r/resolve/main/config.json', token: 'Bearer secret' },
     ])
     expect(await asked(env, 'https://mirror.example/hub/x')).toMatchObject([{ token: 'Bearer secret' }])
-    for (const url of ['https://mirror.example/other', 'https://huggingface.co.evil.example/', 'http://huggingface.co/']) {
+    for (const url of [
+      'https://mirror.example/other',
+      'https://huggingface.co.evil.example/',
+      'http://huggingface.co/',
+    ]) {
       expect(await asked(env, url)).toEqual([{ url, token: null }])
     }
   })
