@@ -1,4 +1,4 @@
-import type { DeviceInfo, ModelInfo } from '../encoder/types.js'
+import type { ModelInfo } from '../encoder/types.js'
 import type { PixelValues } from '../image/types.js'
 import type { Picture } from './pictures.js'
 import { mb } from './progress.js'
