@@ -29,7 +29,8 @@ export function parseCommand<const O extends Options>(args: readonly string[], o
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined
-    if (!option) throw new UsageError(`Unknown option ${token.rawName}.${suggest(token.name, Object.keys(options), '--')}`)
+    if (!option)
+      throw new UsageError(`Unknown option ${token.rawName}.${suggest(token.name, Object.keys(options), '--')}`)
     if (values[token.name]) throw new UsageError(`Option --${token.name} is given twice.`)
     values[token.name] = valueOf(token.name, option, token.value, token.inlineValue ?? false)
   }
@@ -42,7 +43,8 @@ function valueOf(name: string, option: Option, value: string | undefined, inline
     return true
   }
   // `--out --json` is a forgotten value; `--out=--json` is a strange but clear one.
-  if (!value || (!inline && value.startsWith('--'))) throw new UsageError(`Option --${name} needs a value: ${option.value}.`)
+  if (!value || (!inline && value.startsWith('--')))
+    throw new UsageError(`Option --${name} needs a value: ${option.value}.`)
   return value
 }
 

@@ -27,7 +27,7 @@ export interface LoadedEncoder {
 
 export async function loadInPage({ library, model, tower }: LoadRequest): Promise<LoadedEncoder> {
   try {
-    const sovit = (await import(/* @vite-ignore */ library)) as typeof import('../encoder.js')
+    const sovit = (await import(/* @vite-ignore */ library)) as { VisionEncoder: typeof VisionEncoder }
     const page = globalThis as unknown as { sovitProgress: (event: ProgressEvent) => void }
     const onProgress = (event: ProgressEvent): void => page.sovitProgress(event)
     return { encoder: await sovit.VisionEncoder.load(new URL(model), { ...tower, onProgress }) }

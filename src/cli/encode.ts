@@ -29,11 +29,19 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     const { patch, table } = (await describeTower(source, { ...options, ...request.tower, signal })).model.config
     const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
     if (pca !== undefined && pictures.length !== 1) {
-      throw new SovitError('BAD_OPTION', `--pca draws one picture, but ${pictures.length} are given. Encode one at a time.`)
+      throw new SovitError(
+        'BAD_OPTION',
+        `--pca draws one picture, but ${pictures.length} are given. Encode one at a time.`,
+      )
     }
     const { report, runtime } = await runJob(request, pictures, signal)
 
-    if (pca !== undefined) await writeWhole(pca, report.encodings.map((encoding) => colours(encoding, patch)), signal)
+    if (pca !== undefined)
+      await writeWhole(
+        pca,
+        report.encodings.map((encoding) => colours(encoding, patch)),
+        signal,
+      )
     if (out !== undefined) await writeWhole(out, encodeSafetensors(report.encodings.flatMap(tensorsOf)), signal)
     if (json) return print(`${JSON.stringify(encodeJson(model.name, runtime, report, pictures))}\n`)
     const files = [...(out ? [`tokens     ${out}`] : []), ...(pca ? [`colours    ${pca}`] : [])]

@@ -40,7 +40,8 @@ export function parseSize(text: string): SizeOption {
     throw notYet(`--size ${text}`, 'Use 448, HxW or native')
   }
   const [, height, , width] = /^(\d{1,9})(x(\d{1,9}))?$/.exec(text) ?? []
-  if (height === undefined) throw new UsageError(`--size cannot be "${text}". Use 448, HxW (such as 336x602) or native.`)
+  if (height === undefined)
+    throw new UsageError(`--size cannot be "${text}". Use 448, HxW (such as 336x602) or native.`)
   const sides = { height: Number(height), width: Number(width ?? height) }
   if (Math.min(sides.height, sides.width) < 1 || Math.max(sides.height, sides.width) > MAX_SIDE) {
     throw new UsageError(`--size ${text} is out of range: each side must be from 1 to ${MAX_SIDE}.`)

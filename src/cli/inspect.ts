@@ -13,7 +13,8 @@ export const inspect: Command = {
   help: `Usage: sovit inspect [MODEL] [--json]\n\n${MODEL_HELP}\n\n${helpOf(OPTIONS)}\n`,
   async run(args, signal) {
     const { values, positionals } = parseCommand(args, OPTIONS)
-    if (positionals.length > 1) throw new UsageError(`One model can be inspected at a time, but ${positionals.length} are given.`)
+    if (positionals.length > 1)
+      throw new UsageError(`One model can be inspected at a time, but ${positionals.length} are given.`)
     const ref = modelRef(positionals[0])
     const { source, options } = openable(ref)
     const { model, positions, tensors, weightBytes } = await describeTower(source, { ...options, signal })

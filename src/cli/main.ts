@@ -36,7 +36,8 @@ async function run([name, ...args]: readonly string[], signal: AbortSignal): Pro
   const names = [...COMMANDS.keys()]
   if (name === undefined) throw new UsageError(`No command is given. Use one of: ${names.join(', ')}.`)
   const command = COMMANDS.get(name)
-  if (!command) throw new UsageError(`There is no command ${name}.${suggest(name, names)} Use one of: ${names.join(', ')}.`)
+  if (!command)
+    throw new UsageError(`There is no command ${name}.${suggest(name, names)} Use one of: ${names.join(', ')}.`)
   if (args.includes('--help') || args.includes('-h')) return print(command.help)
   return command.run(args, signal)
 }

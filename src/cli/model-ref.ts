@@ -69,7 +69,10 @@ function isUnder(url: string, base: string): boolean {
 }
 
 /** What the library opens a model by. */
-export function openable({ source, fetch }: ModelRef): { source: string | URL; options: Pick<LoadOptions, 'fetch' | 'revision'> } {
+export function openable({ source, fetch }: ModelRef): {
+  source: string | URL
+  options: Pick<LoadOptions, 'fetch' | 'revision'>
+} {
   if (source instanceof URL) return { source, options: { fetch } }
   return { source: source.repo, options: { fetch, revision: source.revision } }
 }
@@ -77,8 +80,16 @@ export function openable({ source, fetch }: ModelRef): { source: string | URL; o
 /** Where the files of a model can be fetched one by one: a base ending in `/`, and the file in it, '' for a folder. */
 export function filesOf({ source }: ModelRef): { readonly base: URL; readonly file: string; readonly search: string } {
   if (!(source instanceof URL)) {
-    return { base: new URL(`${HUB}/${source.repo}/resolve/${encodeURIComponent(source.revision)}/`), file: '', search: '' }
+    return {
+      base: new URL(`${HUB}/${source.repo}/resolve/${encodeURIComponent(source.revision)}/`),
+      file: '',
+      search: '',
+    }
   }
   const file = source.pathname.slice(source.pathname.lastIndexOf('/') + 1)
-  return { base: new URL(`${dirname(`${source.pathname}x`)}/`.replace(/^\/\/$/, '/'), source), file, search: source.search }
+  return {
+    base: new URL(`${dirname(`${source.pathname}x`)}/`.replace(/^\/\/$/, '/'), source),
+    file,
+    search: source.search,
+  }
 }

@@ -29,7 +29,11 @@ export const preprocess: Command = {
     const { source, options: how } = openable(modelRef(values.model))
     const { patch, table } = (await describeTower(source, { ...how, signal })).model.config
     const pictures = await readPictures(positionals, { ...options, patch, limit: table * patch }, signal)
-    await writeWhole(values.out, encodeSafetensors(pictures.flatMap((picture, i) => tensorsOf(picture, i, patch))), signal)
+    await writeWhole(
+      values.out,
+      encodeSafetensors(pictures.flatMap((picture, i) => tensorsOf(picture, i, patch))),
+      signal,
+    )
 
     const images = pictures.map((picture) => ({ ...picture, grid: gridOf(picture.pixels, patch) }))
     if (values.json) {

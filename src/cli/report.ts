@@ -1,4 +1,4 @@
-import type { DeviceInfo, ModelInfo } from '../encoder/types.js'
+import type { ModelInfo } from '../encoder/types.js'
 import type { PixelValues } from '../image/types.js'
 import type { Picture } from './pictures.js'
 import { mb } from './progress.js'
@@ -54,7 +54,13 @@ function deviceLine({ vendor, architecture, description, backend, software }: En
 }
 
 /** `photo.jpg: 640×480 as 448×448, grid 32×32, 1024 tokens`; pictures width×height, the grid rows×columns. */
-export function pictureLine({ source, width, height, pixels, grid }: Picture & { grid: readonly [number, number] }): string {
+export function pictureLine({
+  source,
+  width,
+  height,
+  pixels,
+  grid,
+}: Picture & { grid: readonly [number, number] }): string {
   const resized = width !== pixels.width || height !== pixels.height ? ` as ${pixels.width}×${pixels.height}` : ''
   return `picture    ${source}: ${width}×${height}${resized}, grid ${grid[0]}×${grid[1]}, ${grid[0] * grid[1]} tokens`
 }

@@ -110,7 +110,9 @@ async function encodeOnPage(page: Page, server: PageServer, job: EncodeJob): Pro
     device: { ...report.device, backend: 'chromium' },
     precision: report.precision,
     load: { ...report.load, gpuBytes: report.gpuBytes, peakHostBytes },
-    encodings: report.encodings.map((encoding, i) => collect(encoding, i, job.hiddenStates, server.results, report.model)),
+    encodings: report.encodings.map((encoding, i) =>
+      collect(encoding, i, job.hiddenStates, server.results, report.model),
+    ),
     ms: report.ms,
   }
 }

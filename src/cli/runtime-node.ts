@@ -47,7 +47,14 @@ async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
 
   const { model, device, precision, load, gpuBytes } = encoder
   encoder.dispose()
-  return { model, device: { ...device, backend: 'dawn' }, precision, load: { ...load, gpuBytes, peakHostBytes }, encodings, ms }
+  return {
+    model,
+    device: { ...device, backend: 'dawn' },
+    precision,
+    load: { ...load, gpuBytes, peakHostBytes },
+    encodings,
+    ms,
+  }
 }
 
 function hostBytes(): number {

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { parseCommand, UsageError } from '../../../src/cli/args.js'
+import { ENCODE_OPTIONS, encodeOptions } from '../../../src/cli/encode-options.js'
+import { parseSize } from '../../../src/cli/image-options.js'
+
+const request = (...args: string[]) => {
+  const { values, positionals } = parseCommand(args, ENCODE_OPTIONS)
+  return encodeOptions(values, positionals)
+}
+
+describe('parseSize', () => {
+  it('reads a side, height by width, and native', () => {
+    expect(parseSize('448')).toBe(448)
+    expect(parseSize('336x602')).toEqual({ height: 336, width: 602 })
+    expect(parseSize('native')).toBe('native')
+  })
+
+  it.each(['', '0', '0x448', '448x', 'x448', '448X448', '-1', '4.5', '448x448x3', '100000', 'Native', 'naflex:'])(
+    'refuses "%s"',
+    (text) => expect(() => parseSize(text)).toThrow(UsageError),
+  )
+
+  it.each(['minicpm-v', 'naflex:256'])('says that %s is not supported yet', (text) => {
+    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+  })
+})
+
+describe('encodeOptions', () => {
+  it('has the documented defaults', () => {
+    expect(request('a.png')).toMatchObject({
+      images: ['a.png'],
+      image: { size: 448, resample: 'bicubic' },
+      tower: { positions: 'auto', precision: 'auto', gelu: 'auto', layers: 'auto', layout: 'auto' },
+      runtime: 'auto',
+      hiddenStates: false,
+      json: false,
+      model: { name: 'built-in tiny model' },
+    })
+    expect(request('a.png')).toMatchObject({ repeat: undefined, out: undefined, pca: undefined, pixels: undefined })
+  })
+
+  it('hands every option on', () => {
+    const args =
+      '--pixels p --out o --positions navit-float32 --precision f16 --runtime chromium --heads none --gelu erf'
+    const more = '--layers 26 --layout vpm --tune off --cache off --hidden-states --repeat 5 --pca c --json'
+    expect(request(...args.split(' '), ...more.split(' '))).toMatchObject({
+      pixels: 'p',
+      out: 'o',
+      tower: { positions: 'navit-float32', precision: 'f16', gelu: 'erf', layers: 26, layout: 'vpm' },
+      runtime: 'chromium',
+      hiddenStates: true,
+      repeat: 5,
+      pca: 'c',
+      json: true,
+    })
+  })
+
+  it.each([
+    '',
+    'a.png --pixels p',
+    'a.png --hidden-states',
+    'a.png --precision f64',
+    'a.png --positions table2',
+    'a.png --runtime firefox',
+    'a.png --heads some',
+    'a.png --layers none',
+    'a.png --layout vmp',
+    'a.png --resample lanczos',
+    'a.png --tune maybe',
+    'a.png --merge 8x',
+    'a.png --max-slices many',
+    'a.png --repeat 0',
+  ])('calls "%s" wrong usage', (line) => {
+    expect(() => request(...line.split(' ').filter(Boolean))).toThrow(UsageError)
+  })
+
+  it.each(['--tune on', '--cache /tmp', '--merge 4x', '--max-slices 9', '--positions bicubic', '--size minicpm-v'])(
+    'says that %s is not supported yet',
+    (line) => {
+      expect(() => request('a.png', ...line.split(' '))).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+    },
+  )
+})
