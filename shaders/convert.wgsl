@@ -2,9 +2,10 @@
 // source: f32, or f16 and bf16 as stored, two to a word, the earlier in the low half. result: f32, or f16 two to a word.
 // Work: a thread makes two values, so that it owns a whole word of either form; the grid is two-dimensional, since one
 // dimension ends at 65535 workgroups. `first` is even, and an odd count is padded with zero in its last word.
-// Numerics: f32 and bf16 to f16 are rounded by pack2x16float, whose result beyond f16's range is indeterminate (WGSL
-// 16.9.3): values that round above 65504, infinities and NaN are told by their bits before, stored as zero, and set
-// status[index]. 0x477fefff is the largest f32 that still rounds to 65504.
+// Numerics: only bits are moved, so that widening is exact, subnormals included, on devices that flush them too.
+// Narrowing rounds to nearest even in integers, because pack2x16float may round otherwise (SwiftShader truncates
+// subnormals) and is indeterminate beyond f16's range (WGSL 16.9.3): values that round above 65504, infinities and NaN
+// become an infinity and set status[index].
 
 const F32 = 0u;
 const F16 = 1u;
@@ -17,8 +18,6 @@ const TO = F16; // F32 or F16
 @group(0) @binding(1) var<storage, read_write> result: array<u32>;
 @group(0) @binding(2) var<storage, read_write> status: array<atomic<u32>>; // [tensors], 1 where a value did not fit
 @group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in result, index in status, 0
-
-const LARGEST = 0x477fefffu;
 
 // Bits of value i as f32.
 fn bits_at(i: u32) -> u32 {
@@ -53,12 +52,23 @@ fn half_bits(half: u32) -> u32 {
   return sign | ((exponent + 112u) << 23u) | (mantissa << 13u);
 }
 
-fn checked(bits: u32) -> f32 {
-  if ((bits & 0x7fffffffu) > LARGEST) {
+// Divides by 2^shift, to nearest, ties to even.
+fn round_shift(value: u32, shift: u32) -> u32 {
+  return (value + (1u << (shift - 1u)) - 1u + ((value >> shift) & 1u)) >> shift;
+}
+
+fn f16_bits(bits: u32) -> u32 {
+  let sign = (bits >> 16u) & 0x8000u;
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude >= 0x477ff000u) { // 65520, the middle between 65504 and the next power of two
     atomicMax(&status[size.z], 1u);
-    return 0.0;
+    return sign | 0x7c00u;
   }
-  return bitcast<f32>(bits);
+  if (magnitude >= 0x38800000u) { // 2^-14, the smallest normal f16
+    return sign | round_shift(magnitude - 0x38000000u, 13u);
+  }
+  let shift = min(126u - (magnitude >> 23u), 25u); // to multiples of 2^-24; 25 leaves none of 24 bits
+  return sign | round_shift((magnitude & 0x7fffffu) | 0x800000u, shift);
 }
 
 @compute @workgroup_size(64)
@@ -75,6 +85,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       result[size.y + i + 1u] = high;
     }
   } else {
-    result[(size.y + i) / 2u] = pack2x16float(vec2f(checked(low), checked(high)));
+    result[(size.y + i) / 2u] = f16_bits(low) | (f16_bits(high) << 16u);
   }
 }
