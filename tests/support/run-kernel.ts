@@ -37,7 +37,8 @@ export async function runKernel(
   })
   const group = device.createBindGroup({
     layout: pipeline.getBindGroupLayout(0),
-    entries: buffers.map(({ buffer, bytes }, binding) => ({ binding, resource: { buffer, size: bytes } })),
+    // Outputs are bound with their guard words: beyond a binding the device itself would drop the write.
+    entries: buffers.map(({ buffer }, binding) => ({ binding, resource: { buffer } })),
   })
   const encoder = device.createCommandEncoder()
   const pass = encoder.beginComputePass()

@@ -15,6 +15,10 @@ beforeAll(async () => {
   device = await testDevice()
 })
 
+/** All tiles for one row, else those that it fills at least by half: compiling is what costs time on software devices. */
+const tilesFor = (P: number) =>
+  MATMUL_TILES.filter((tile) => P === 1 || tile === 'direct' || 2 * P >= Number.parseInt(tile, 10))
+
 const title = ({ P, K, N, weight, input, output, epilogue }: MatmulCase) =>
   `[${P},${K}]·[${N},${K}]ᵀ ${weight} ${input}→${output} ${epilogue}`
 
@@ -69,10 +73,11 @@ describe('matmul', () => {
     const expected = reference(c, inputs)
     const naiveInputs = c.epilogue === 'residual' ? inputs : { ...inputs, residual: new Float32Array(c.P * c.N) }
     const naive = await runKernel(device, matmulNaive(c), naiveInputs, { P: c.P })
+    const tiles = tilesFor(c.P)
     const outputs = []
-    for (const tile of MATMUL_TILES) outputs.push(await words({ ...c, tile }, inputs, c.P))
+    for (const tile of tiles) outputs.push(await words({ ...c, tile }, inputs, c.P))
     for (const [i, output] of outputs.entries()) {
-      expect(output, `${MATMUL_TILES[i]} against ${MATMUL_TILES[0]}, bit for bit`).toEqual(outputs[0])
+      expect(output, `${tiles[i]} against ${tiles[0]}, bit for bit`).toEqual(outputs[0])
     }
     const bound = c.output === 'f16' ? NMSE_F16 : NMSE
     for (const y of [outputs[0], naive.y]) {
@@ -83,13 +88,13 @@ describe('matmul', () => {
     }
   })
 
-  it.each(MATMUL_TILES)('gives a packed batch the bits of its pictures alone: %s', async (tile) => {
+  it.each(['direct', '64x64'] as const)('gives a packed batch the bits of its pictures alone: %s', async (tile) => {
     const c = { P: 137, K: 588, N: 132, weight: 'bf16', epilogue: 'residual', input: 'f32', output: 'f32' } as const
     const { K, N } = c
     const inputs = inputsOf(c)
     const packed = await words({ ...c, tile }, inputs, c.P)
     let first = 0
-    for (const P of [1, 43, 93]) {
+    for (const P of [44, 93]) {
       const alone = {
         ...inputs,
         x: inputs.x.slice(first * K, (first + P) * K),
