@@ -41,7 +41,11 @@ export default defineConfig({
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.
       // Comments stay in the sources, their maps and the declarations; users need not download them.
-      output: { entryFileNames: '[name].js', chunkFileNames, comments: { legal: true, annotation: true, jsdoc: false } },
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames,
+        comments: { legal: true, annotation: true, jsdoc: false },
+      },
     },
   },
   ssr: { noExternal: ['upng-js', 'pako'] },

@@ -104,7 +104,10 @@ class Uploader {
       if (from === to || kernels.some((entry) => entry.from === from && entry.to === to)) continue
       if (to !== 'bf16') kernels.push({ from, to, kernel: convert(from, to) })
     }
-    const pipelines = await compile(gpu.device, kernels.map(({ kernel }) => kernel))
+    const pipelines = await compile(
+      gpu.device,
+      kernels.map(({ kernel }) => kernel),
+    )
     return new Uploader(gpu, kernels, pipelines, destinations.length)
   }
 
@@ -126,7 +129,8 @@ class Uploader {
   async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
     if (!to) return
     // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
-    const bytes = chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
+    const bytes =
+      chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
     if (to.from === to.to) {
       const offset = to.start * ELEMENT_BYTES[to.to] + chunk.offset
       this.#gpu.device.queue.writeBuffer(to.buffer, offset, bytes)

@@ -16,12 +16,12 @@ const PLACES = [
 
 /** A full Chromium: SOVIT_CHROMIUM, else the system's, else Playwright's own (at `playwrights`). */
 export function findChromium(playwrights: string, env: NodeJS.ProcessEnv = process.env): string {
-  const named = env['SOVIT_CHROMIUM']
+  const named = env.SOVIT_CHROMIUM
   if (named) {
     if (existsSync(named)) return named
     throw new SovitError('NO_ADAPTER', `SOVIT_CHROMIUM names ${named}, which does not exist. Correct or unset it.`)
   }
-  const onPath = (env['PATH'] ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)))
+  const onPath = (env.PATH ?? '').split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)))
   const found = [...onPath, ...PLACES, playwrights].find(isExecutable)
   if (found) return found
   const wayOut = 'Install Chrome or Chromium, run `npx playwright-core install chromium`, or set SOVIT_CHROMIUM'

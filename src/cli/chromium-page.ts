@@ -32,7 +32,7 @@ export async function loadInPage({ library, model, tower }: LoadRequest): Promis
     const onProgress = (event: ProgressEvent): void => page.sovitProgress(event)
     return { encoder: await sovit.VisionEncoder.load(new URL(model), { ...tower, onProgress }) }
   } catch (error) {
-    const { code = 'UNEXPECTED', message } = error as Failure
+    const { code = 'UNEXPECTED', message } = error as Partial<Failure> & Error
     return { failure: { code, message } }
   }
 }
@@ -89,7 +89,7 @@ export async function encodeInPage(
     }
     return { model, device, precision, load, gpuBytes, encodings: shapes, ms }
   } catch (error) {
-    const { code = 'UNEXPECTED', message } = error as Failure
+    const { code = 'UNEXPECTED', message } = error as Partial<Failure> & Error
     return { failure: { code, message } }
   }
 }

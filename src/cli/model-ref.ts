@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { builtInModel } from '../built-in.js'
 import type { LoadOptions } from '../encoder/types.js'
@@ -53,7 +53,7 @@ function address(name: string): URL {
  * (fetch itself drops the header when the hub redirects to its file servers).
  */
 export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send: typeof fetch = fetch): typeof fetch {
-  const endpoint = (HF_ENDPOINT || HUB).replace(/\/+$/, '')
+  const endpoint = (HF_ENDPOINT === '' ? HUB : (HF_ENDPOINT ?? HUB)).replace(/\/+$/, '')
   return (input, init) => {
     const asked = input instanceof Request ? input.url : String(input)
     if (!isUnder(asked, HUB) && !isUnder(asked, endpoint)) return send(input, init)

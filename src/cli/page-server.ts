@@ -55,10 +55,14 @@ async function answer(
   const [, given, room, ...rest] = (request.url ?? '').split('?', 1).join('').split('/')
   const path = decodeURIComponent(rest.join('/'))
   const local = /^127\.0\.0\.1(:\d+)?$/.test(request.headers.host ?? '')
-  if (!local || given !== secret || path.split(/[/\\]/).includes('..')) return end(response, 404)
+  if (!local || given !== secret || path.split(/[/\\]/).includes('..')) {
+    end(response, 404)
+    return
+  }
   if (request.method === 'POST' && room === 'results') {
     results.set(path, await readFloats(request))
-    return end(response, 204)
+    end(response, 204)
+    return
   }
   if (room === '') {
     response.setHeader('content-type', 'text/html')
@@ -93,13 +97,19 @@ async function sendModel(request: IncomingMessage, response: ServerResponse, mod
     const value = upstream.headers.get(name)
     if (value !== null) response.setHeader(name, value)
   }
-  if (!upstream.body || request.method === 'HEAD') return end(response, upstream.status)
+  if (!upstream.body || request.method === 'HEAD') {
+    end(response, upstream.status)
+    return
+  }
   await pipeline(Readable.fromWeb(upstream.body as Parameters<typeof Readable.fromWeb>[0]), response)
 }
 
 async function sendFile(request: IncomingMessage, response: ServerResponse, path: string, type: string) {
   const found = await stat(path).catch(() => null)
-  if (!found?.isFile()) return end(response, 404)
+  if (!found?.isFile()) {
+    end(response, 404)
+    return
+  }
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
   const start = Number(from ?? 0)
   const last = Math.min(to ? Number(to) : found.size - 1, found.size - 1)
@@ -108,13 +118,17 @@ async function sendFile(request: IncomingMessage, response: ServerResponse, path
   if (from !== undefined) {
     if (start > last) {
       response.setHeader('content-range', `bytes */${found.size}`)
-      return end(response, 416)
+      end(response, 416)
+      return
     }
     response.statusCode = 206
     response.setHeader('content-range', `bytes ${start}-${last}/${found.size}`)
   }
   response.setHeader('content-length', last - start + 1)
-  if (request.method === 'HEAD' || found.size === 0) return end(response, response.statusCode)
+  if (request.method === 'HEAD' || found.size === 0) {
+    end(response, response.statusCode)
+    return
+  }
   await pipeline(createReadStream(path, { start, end: last }), response)
 }
 

@@ -17,7 +17,7 @@ export function progressLine(stream: NodeJS.WriteStream = process.stderr): Progr
       // Twelve a second is what an eye can follow; the last one is always shown.
       if (now - shown < 80 && event.loaded < event.total) return
       shown = now
-      stream.write(`\r\x1b[K${describe(event, (now - start) / 1000).slice(0, (stream.columns ?? 80) - 1)}`)
+      stream.write(`\r\x1b[K${describe(event, (now - start) / 1000).slice(0, (stream.columns || 80) - 1)}`)
     },
     clear: () => stream.write('\r\x1b[K'),
   }

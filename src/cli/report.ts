@@ -9,14 +9,21 @@ export function gridOf({ width, height }: PixelValues, patch: number): readonly 
   return [Math.floor(height / patch), Math.floor(width / patch)]
 }
 
+type Json = Readonly<Record<string, unknown>>
+
 /** The `model` of the JSON outputs. */
-export function modelJson(source: string, { layout, dtype, config }: ModelInfo) {
+export function modelJson(source: string, { layout, dtype, config }: ModelInfo): Json {
   const { layers, width, heads, mlp, table } = config
   return { source, layout, dtype, layers, width, heads, mlp, table }
 }
 
 /** Everything that `encode --json` prints. */
-export function encodeJson(name: string, runtime: Runtime['name'], report: EncodeReport, pictures: readonly Picture[]) {
+export function encodeJson(
+  name: string,
+  runtime: Runtime['name'],
+  report: EncodeReport,
+  pictures: readonly Picture[],
+): Json {
   const { vendor, architecture, description, backend, features } = report.device
   return {
     model: modelJson(name, report.model),

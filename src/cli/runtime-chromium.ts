@@ -54,7 +54,7 @@ async function hasAdapter(browser: Browser): Promise<boolean> {
   const page = await browser.newPage()
   await page.route('**', (route) => route.fulfill({ contentType: 'text/html', body: '' }))
   await page.goto('http://127.0.0.1/')
-  const found = await page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()))
+  const found = await page.evaluate(async () => Boolean(await (navigator as { gpu?: GPU }).gpu?.requestAdapter()))
   await page.close()
   return found
 }

@@ -42,8 +42,7 @@ async function compileOne(device: GPUDevice, kernel: Kernel): Promise<Pipeline> 
 }
 
 function layoutEntry(binding: Binding, index: number): GPUBindGroupLayoutEntry {
-  const type =
-    binding.access === 'uniform' ? 'uniform' : binding.access === 'read' ? 'read-only-storage' : 'storage'
+  const type = binding.access === 'uniform' ? 'uniform' : binding.access === 'read' ? 'read-only-storage' : 'storage'
   return { binding: index, visibility: GPUShaderStage.COMPUTE, buffer: { type } }
 }
 

@@ -23,7 +23,10 @@ function checkPixels(pixels: PixelValues): PixelValues {
   }
   const bad = data.findIndex((value) => !Number.isFinite(value))
   if (bad >= 0) {
-    throw new SovitError('BAD_IMAGE', `Pixel value ${bad} is ${data[bad]}; all must be finite (normalised, about −1 to 1).`)
+    throw new SovitError(
+      'BAD_IMAGE',
+      `Pixel value ${bad} is ${data[bad]}; all must be finite (normalised, about −1 to 1).`,
+    )
   }
   return pixels
 }

@@ -73,7 +73,10 @@ function compare(model: Model, { key, grid }: Case, precision: Precision, golden
   })
   const cosine = minCosine(tokens, expected, width)
   const error = nmse(tokens, expected)
-  const figures = [cosine.toFixed(8), ...[error, Math.max(...errors), maxAbs(tokens, expected)].map((x) => x.toExponential(1))]
+  const figures = [
+    cosine.toFixed(8),
+    ...[error, Math.max(...errors), maxAbs(tokens, expected)].map((x) => x.toExponential(1)),
+  ]
   measured.push([model.name.padEnd(22), precision, key.padEnd(7), ...figures].join('  '))
   expect(cosine).toBeGreaterThanOrEqual(precision === 'f32' ? 0.99999 : 0.9995)
   if (precision === 'f16') return
@@ -110,5 +113,7 @@ describe.each(manifest.models)('$name', (model) => {
 })
 
 afterAll(() => {
-  console.log(['model / precision / grid / min cosine / NMSE / worst hidden NMSE / max abs', ...measured.sort()].join('\n'))
+  console.log(
+    ['model / precision / grid / min cosine / NMSE / worst hidden NMSE / max abs', ...measured.sort()].join('\n'),
+  )
 })

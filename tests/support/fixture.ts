@@ -21,9 +21,18 @@ interface HeaderEntry {
 /** F32 and I32 tensors of a golden file. Plain and trusting: it reads our own files, and is no part of what is tested. */
 export function goldenTensors(bytes: ArrayBuffer): Map<string, Float32Array | Int32Array> {
   const headerSize = Number(new DataView(bytes).getBigUint64(0, true))
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, headerSize))) as Record<string, HeaderEntry>
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, headerSize))) as Record<
+    string,
+    HeaderEntry
+  >
   const tensors = new Map<string, Float32Array | Int32Array>()
-  for (const [name, { dtype, data_offsets: [begin, end] }] of Object.entries(header)) {
+  for (const [
+    name,
+    {
+      dtype,
+      data_offsets: [begin, end],
+    },
+  ] of Object.entries(header)) {
     const data = bytes.slice(8 + headerSize + begin, 8 + headerSize + end)
     tensors.set(name, dtype === 'I32' ? new Int32Array(data) : new Float32Array(data))
   }

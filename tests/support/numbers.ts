@@ -55,7 +55,10 @@ export function encode(values: ArrayLike<number>, type: FloatType): Float32Array
 export function decode(data: ArrayBufferView, type: FloatType): Float64Array {
   const { buffer, byteOffset, byteLength } = data
   if (type === 'f32') return Float64Array.from(new Float32Array(buffer, byteOffset, byteLength / 4))
-  return Float64Array.from(new Uint16Array(buffer, byteOffset, byteLength / 2), type === 'f16' ? f16ToNumber : bf16ToNumber)
+  return Float64Array.from(
+    new Uint16Array(buffer, byteOffset, byteLength / 2),
+    type === 'f16' ? f16ToNumber : bf16ToNumber,
+  )
 }
 
 /** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */

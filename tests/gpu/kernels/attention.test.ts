@@ -16,7 +16,8 @@ type Floats = ReturnType<typeof encode>
 
 const total = (segments: readonly number[]) => segments.reduce((sum, rows) => sum + rows, 0)
 const width = ({ heads, headSize }: AttentionSpec) => heads * headSize
-const title = ({ heads, headSize, segments, type }: AttentionCase) => `${heads}×${headSize} [${segments.join()}] ${type}`
+const title = ({ heads, headSize, segments, type }: AttentionCase) =>
+  `${heads}×${headSize} [${segments.join()}] ${type}`
 
 const inputOf = (of: AttentionCase) => encode(normals(total(of.segments) * 3 * width(of), 1), of.type)
 
