@@ -1,3 +1,4 @@
+import type { TensorInfo } from '../checkpoint/types.js'
 import { describeTower } from '../encoder/load.js'
 import { helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
@@ -17,18 +18,54 @@ export const inspect: Command = {
       throw new UsageError(`One model can be inspected at a time, but ${positionals.length} are given.`)
     const ref = modelRef(positionals[0])
     const { source, options } = openable(ref)
-    const { model, positions, tensors, weightBytes } = await describeTower(source, { ...options, signal })
+    const { model, positions, tensors, weightBytes, skipped } = await describeTower(source, { ...options, signal })
     const { patch, gelu, table } = model.config
     if (values.json) {
-      const json = { ...modelJson(ref.name, model), patch, gelu, positions, tensors: tensors.size, weightBytes }
+      const json = {
+        ...modelJson(ref.name, model),
+        patch,
+        gelu,
+        positions,
+        tensors: tensors.size,
+        weightBytes,
+        skipped: skipped.length,
+      }
       return print(`${JSON.stringify(json)}\n`)
     }
     const lines = [
       `model      ${modelLine(ref.name, model)}`,
       `heads      ${model.config.heads} of ${model.config.headSize}, MLP ${model.config.mlp}, GELU ${gelu}`,
       `positions  ${table}×${table} table, ${positions}; patches of ${patch}×${patch}`,
-      `weights    ${tensors.size} tensors, ${mb(weightBytes)} MB`,
+      `to read    ${tensors.size} tensors, ${mb(weightBytes)} MB`,
+      ...groupsOf(tensors.values()).map((group) => `           ${group}`),
+      `to skip    ${skipped.length} tensors${skipped.length > 0 ? `: ${prefixesOf(skipped).join(', ')}` : ''}`,
     ]
     return print(`${lines.join('\n')}\n`)
   },
+}
+
+/** One line for each set of tensors that differ only in their block: name, shape, dtypes. */
+function groupsOf(tensors: Iterable<TensorInfo>): string[] {
+  const groups = new Map<string, { count: number; shape: string; dtypes: Set<string> }>()
+  for (const { name, shape, dtype } of tensors) {
+    const key = name.replace(/\.\d+\./, '.*.')
+    const group = groups.get(key) ?? { count: 0, shape: `[${shape.join(', ')}]`, dtypes: new Set() }
+    group.count++
+    groups.set(key, { ...group, dtypes: group.dtypes.add(dtype) })
+  }
+  const widest = Math.max(...[...groups.keys()].map((key) => key.length))
+  return [...groups].map(
+    ([key, { count, shape, dtypes }]) =>
+      `${key.padEnd(widest)}  ${shape} ${[...dtypes].join('+')}${count > 1 ? ` × ${count}` : ''}`,
+  )
+}
+
+/** The first parts of names, each with how many begin so. */
+function prefixesOf(names: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const name of names) {
+    const prefix = name.split('.')[0] ?? name
+    counts.set(prefix, (counts.get(prefix) ?? 0) + 1)
+  }
+  return [...counts].map(([prefix, count]) => `${prefix} × ${count}`)
 }

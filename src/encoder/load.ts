@@ -7,7 +7,7 @@ import { planNetwork } from '../graph/plan.js'
 import type { Gpu } from '../gpu/device.js'
 import { compile } from '../gpu/pipeline.js'
 import { checkTower, resolveConfig } from '../model/config.js'
-import { detectLayout, towerTensors } from '../model/layouts.js'
+import { canonicalName, detectLayout, towerTensors } from '../model/layouts.js'
 import { resolvePositions } from '../model/positions.js'
 import { sovit } from '../model/sovit.js'
 import { LoadProgress } from './progress.js'
@@ -29,6 +29,8 @@ export interface DescribedTower {
   /** By canonical name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
   readonly weightBytes: number
+  /** Tensors of the checkpoint that the tower does not use: language model, text tower, heads. They are never read. */
+  readonly skipped: readonly string[]
 }
 
 /** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
@@ -62,7 +64,7 @@ export async function describeTower(source: ModelSource, options: LoadOptions): 
 /** Every check that needs no weights: layout, network, names, shapes, dtypes. */
 async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<DescribedTower> {
   const { layout, prefix } = detectLayout(checkpoint.names, options.layout)
-  const own = checkpoint.names.filter((name) => name.startsWith(prefix))
+  const own = checkpoint.names.filter((name) => canonicalName(name, prefix) !== null)
   const described = await checkpoint.describe(own, options.signal)
   const tensors = new Map([...described].map(([name, tensor]) => [name.slice(prefix.length), tensor]))
   const config = resolveConfig({ tensors, config: checkpoint.config, gelu: options.gelu, layers: options.layers })
@@ -72,12 +74,14 @@ async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<D
     const tensor = tensors.get(name)
     if (tensor) used.set(name, tensor)
   }
+  const read = new Set([...used.values()].map(({ name }) => name))
   const dtype = [...new Set([...used.values()].map((tensor) => tensor.dtype))].join('+')
   return {
     model: { source: checkpoint.source, layout, dtype, config },
     positions: resolvePositions(options.positions ?? 'auto', config.table),
     tensors: used,
     weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
+    skipped: checkpoint.names.filter((name) => !read.has(name)),
   }
 }
 

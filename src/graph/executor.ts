@@ -30,6 +30,10 @@ const SUBMIT_SECONDS = 0.5
 
 const FLOAT = 4
 
+// Functions, because the module may be imported where there is no WebGPU.
+const READBACK = (): number => GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
+const HANDED_OUT = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+
 /** Runs a planned network: uploads a batch, records all steps into one pass a submit, reads the tokens back. */
 export class Executor {
   readonly #gpu: Gpu
@@ -80,45 +84,49 @@ export class Executor {
   }
 
   /** `made` collects the buffers of this run alone, so that a failure frees them. */
-  async #execute(run: RunSizes, rows: number[], options: RunOptions, made: GPUBuffer[]): Promise<RunResult> {
+  async #execute(
+    run: RunSizes,
+    rows: readonly number[],
+    { taps: wanted, keepOnGpu, signal }: RunOptions,
+    made: GPUBuffer[],
+  ): Promise<RunResult> {
     const { device } = this.#gpu
-    const bytes = (run.P ?? 0) * this.#plan.width * FLOAT
-    const taps = options.taps
-      ? await this.#create(
-          'hidden states',
-          this.#plan.taps.map(() => bytes),
-          true,
-          made,
-        )
-      : []
-    const sizes = rows.map((count) => count * this.#plan.width * FLOAT)
-    const buffers = options.keepOnGpu ? await this.#create('tokens', sizes, false, made) : []
+    const { width } = this.#plan
+    const bytes = (run.P ?? 0) * width * FLOAT
+    const tapSizes = wanted ? this.#plan.taps.map(() => bytes) : []
+    const taps = await this.#create('hidden states', tapSizes, READBACK, made)
+    const tokenSizes = keepOnGpu ? rows.map((count) => count * width * FLOAT) : []
+    const buffers = await this.#create('tokens', tokenSizes, HANDED_OUT, made)
 
     const start = performance.now()
-    const { encoder, flops } = await this.#record(run, taps, options.signal)
-    const output = this.#workspace.buffer(this.#plan.output)
-    let offset = 0
-    for (const [i, buffer] of buffers.entries()) {
-      encoder.copyBufferToBuffer(output, offset, buffer, 0, sizes[i] ?? 0)
-      offset += sizes[i] ?? 0
-    }
-    const { readback } = this.#workspace
-    if (!options.keepOnGpu) encoder.copyBufferToBuffer(output, 0, readback, 0, bytes)
+    const { encoder, flops } = await this.#record(run, taps, signal)
+    this.#copyTokens(encoder, buffers, bytes)
     this.#gpu.check()
     device.queue.submit([encoder.finish()])
-
-    const tokens = options.keepOnGpu ? [] : split(await this.#read(readback, bytes), rows, this.#plan.width)
-    if (options.keepOnGpu) await device.queue.onSubmittedWorkDone()
+    const tokens = keepOnGpu ? [] : split(await this.#read(this.#workspace.readback, bytes), rows, width)
+    if (keepOnGpu) await device.queue.onSubmittedWorkDone()
     this.#flopsPerSecond = flops / ((performance.now() - start) / 1e3)
+
     const tapped: Float32Array[][] = []
     for (const tap of taps) {
-      tapped.push(split(await this.#read(tap, bytes), rows, this.#plan.width))
+      tapped.push(split(await this.#read(tap, bytes), rows, width))
       this.#gpu.memory.destroy(tap)
     }
     this.#gpu.check()
-    throwIfAborted(options.signal, 'The encode')
+    throwIfAborted(signal, 'The encode')
     for (const buffer of buffers) this.#gpu.memory.release(buffer)
     return { tokens, buffers, taps: tapped }
+  }
+
+  /** To the caller's buffers, one a picture; without any, all rows to the buffer that is read back. */
+  #copyTokens(encoder: GPUCommandEncoder, buffers: readonly GPUBuffer[], bytes: number): void {
+    const output = this.#workspace.buffer(this.#plan.output)
+    if (buffers.length === 0) encoder.copyBufferToBuffer(output, 0, this.#workspace.readback, 0, bytes)
+    let offset = 0
+    for (const buffer of buffers) {
+      encoder.copyBufferToBuffer(output, offset, buffer, 0, buffer.size)
+      offset += buffer.size
+    }
   }
 
   /**
@@ -164,13 +172,11 @@ export class Executor {
     return { encoder, flops: total }
   }
 
-  async #create(what: string, sizes: readonly number[], mappable: boolean, made: GPUBuffer[]): Promise<GPUBuffer[]> {
-    const usage = mappable
-      ? GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-      : GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+  async #create(what: string, sizes: readonly number[], usage: () => number, made: GPUBuffer[]): Promise<GPUBuffer[]> {
+    if (sizes.length === 0) return []
     return allocating(this.#gpu.device, what, () =>
       sizes.map((size, i) => {
-        const buffer = this.#gpu.memory.create(`${what}.${i}`, size, usage)
+        const buffer = this.#gpu.memory.create(`${what}.${i}`, size, usage())
         made.push(buffer)
         return buffer
       }),
