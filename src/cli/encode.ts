@@ -8,11 +8,12 @@ import type { Command } from './command.js'
 import { ENCODE_OPTIONS, encodeOptions, type EncodeRequest } from './encode-options.js'
 import { MODEL_HELP, openable } from './model-ref.js'
 import { checkWritable, print, writeWhole } from './output.js'
+import { openRuntime } from './open-runtime.js'
 import { readPictures, readPixels, type Picture } from './pictures.js'
 import { encodePng } from './png.js'
 import { progressLine } from './progress.js'
 import { encodeJson, encodeLines } from './report.js'
-import { openRuntime, type EncodeJob, type EncodeReport, type Runtime } from './runtime.js'
+import type { EncodeJob, EncodeReport, Runtime } from './runtime.js'
 
 export const encode: Command = {
   summary: 'turns pictures into visual tokens',

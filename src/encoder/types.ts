@@ -77,13 +77,6 @@ export interface LoadInfo {
   readonly weightBytes: number
 }
 
-export interface EncodeTiming {
-  /** Wall time of the last encode: upload, network, readback. */
-  readonly ms: number
-  /** GPU time from timestamps, where the device has them and the encode asked. */
-  readonly gpuMs: number | null
-}
-
 export type Support =
   | { readonly ok: true; readonly device: DeviceInfo }
   | { readonly ok: false; readonly code: string; readonly message: string }

@@ -3,7 +3,6 @@
  * transformers share (modeling_siglip.py); a layout is the prefix that a family puts before them.
  */
 import { SovitError } from '../errors.js'
-import type { VisionConfig } from './config.js'
 
 /** SigLIP and the 980-NaViT checkpoint; Idefics2; MiniCPM-V; the tower alone. */
 const PREFIXES = {
@@ -103,7 +102,14 @@ export function towerTensors({ layers, width, mlp, patch, table }: TowerShape): 
   ]
 }
 
-type TowerShape = Pick<VisionConfig, 'layers' | 'width' | 'mlp' | 'patch' | 'table'>
+/** The numbers of a `VisionConfig` that shapes depend on. */
+interface TowerShape {
+  readonly layers: number
+  readonly width: number
+  readonly mlp: number
+  readonly patch: number
+  readonly table: number
+}
 
 function isLayoutName(text: string): text is LayoutName {
   return Object.hasOwn(PREFIXES, text)
