@@ -5,11 +5,14 @@ import { watchPeak } from './peak.js'
 import { peer } from './peer.js'
 import type { EncodeJob, EncodeReport, Runtime } from './runtime.js'
 
+/** Subgroup matrices are an unsafe API as long as they are a draft; f16 on NVIDIA's Vulkan is off in Dawn by default. */
+const DAWN_FLAGS = ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']
+
 /** Dawn in this process. Throws `MISSING_PACKAGE` and `NO_ADAPTER`. */
 export async function openNode(): Promise<Runtime> {
   const { create, globals } = await peer('webgpu', '--runtime node', import('webgpu'))
   Object.assign(globalThis, globals)
-  const gpu = create([])
+  const gpu = create(DAWN_FLAGS)
   const adapter = await gpu.requestAdapter()
   if (!adapter) {
     const wayOut = 'Install a driver (Vulkan, Metal or Direct3D 12), or use a browser: --runtime chromium'

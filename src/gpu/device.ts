@@ -1,4 +1,5 @@
 import { SovitError } from '../errors.js'
+import { type MatrixUnits, matrixUnits, SUBGROUP_MATRIX } from './matrix-units.js'
 import { GpuMemory } from './memory.js'
 
 export interface DeviceInfo {
@@ -9,13 +10,21 @@ export interface DeviceInfo {
   readonly features: readonly string[]
   /** A software rasteriser: correct, slow, and no measure of any GPU. */
   readonly software: boolean
+  /** Matrix units, where the device was opened with them: an experimental feature that browsers have not shipped. */
+  readonly matrixUnits: MatrixUnits | null
 }
 
 /** Features asked for where the adapter has them; none is needed. */
-const WANTED: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+const WANTED: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX]
 
-/** Limits asked for at the adapter's own value; the rest stay at WebGPU's defaults, which the kernels keep within. */
-const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const
+/** Limits asked for at the adapter's own value: large pictures need the first two, large tiles the others. */
+const RAISED = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const
 
 /** A device with the memory that one encoder holds on it. */
 export class Gpu {
@@ -123,6 +132,7 @@ function describe(info: GPUAdapterInfo, features: GPUSupportedFeatures): DeviceI
     architecture,
     description,
     features: WANTED.filter((feature) => features.has(feature)),
+    matrixUnits: matrixUnits(info, features),
     software: info.isFallbackAdapter || /swiftshader|llvmpipe|software|warp/i.test(`${architecture} ${description}`),
   }
 }

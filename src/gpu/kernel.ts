@@ -23,6 +23,8 @@ export type RunSizes = Readonly<Record<string, number>>
 export interface Kernel {
   /** Base name of its WGSL file. */
   readonly name: string
+  /** What tells it from other kernels that compute the same bits, e.g. its tile `64x64`; `''` where there is one only. */
+  readonly variant: string
   /** Specialised WGSL. */
   readonly code: string
   /** Values of its `override` constants. */
@@ -38,6 +40,10 @@ export interface Kernel {
   workgroups(run: RunSizes): readonly [number, number, number]
   /** Floating point operations of one dispatch (a multiply-add counts two), for bounding submits and for the bench. */
   flops(run: RunSizes): number
+  /** Bytes that the workgroups of one dispatch ask of global memory, as if nothing were cached: what tiles are for. */
+  bytes(run: RunSizes): number
+  /** 32-bit accumulators that one thread keeps in registers. */
+  readonly accumulators: number
 }
 
 /** Values that replace those of top-level `const` and `alias` declarations of a shader. */

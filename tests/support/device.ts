@@ -1,3 +1,5 @@
+import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
+
 let dawn: Promise<GPU> | undefined
 let shared: Promise<GPUDevice> | undefined
 
@@ -13,7 +15,7 @@ export async function testGpu(): Promise<GPU> {
 async function openDawn(): Promise<GPU> {
   const { create, globals } = await import('webgpu')
   Object.assign(globalThis, globals)
-  return create([])
+  return create(['enable-dawn-features=allow_unsafe_apis'])
 }
 
 /**
@@ -31,6 +33,6 @@ async function openTestDevice(): Promise<GPUDevice> {
   if (!adapter) throw new Error('No WebGPU adapter: this lane cannot run here.')
   const { vendor, architecture, description } = adapter.info
   console.log(`adapter: ${vendor} ${architecture} ${description}`)
-  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query']
+  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX]
   return adapter.requestDevice({ requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)) })
 }

@@ -1,6 +1,6 @@
 import { SovitError } from '../../errors.js'
 import attentionCode from '../../../shaders/attention.wgsl?raw'
-import { type Kernel, specialise } from '../kernel.js'
+import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32 } from './weights.js'
 
 export interface AttentionSpec {
@@ -54,6 +54,7 @@ export function attention(spec: AttentionSpec): Kernel {
   const C = H * D
   return {
     name: 'attention',
+    variant: '',
     code: specialise(attentionCode, { consts: { H: u32(H), D: u32(D), TILE: u32(TILE) }, aliases: { Elem: type } }),
     constants: {},
     bindings: [
@@ -67,5 +68,7 @@ export function attention(spec: AttentionSpec): Kernel {
     workgroups: ({ T = 0 }) => [T, H, 1],
     // As if all rows were one image: an upper bound for packed batches.
     flops: ({ P = 0 }) => 4 * P * P * C,
+    bytes: ({ P = 0, T = 0 }) => (2 * T * P + 2 * P) * C * ELEMENT_BYTES[type],
+    accumulators: 2 * D + 2 * KEYS,
   }
 }

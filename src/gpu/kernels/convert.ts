@@ -1,5 +1,5 @@
 import code from '../../../shaders/convert.wgsl?raw'
-import { type Kernel, specialise } from '../kernel.js'
+import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { weightConst, type WeightType } from './weights.js'
 
 const THREADS = 64
@@ -14,6 +14,7 @@ const MAX_WORKGROUPS = 65535
 export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
   return {
     name: 'convert',
+    variant: '',
     code: specialise(code, { consts: { FROM: weightConst(from), TO: weightConst(to) } }),
     constants: {},
     bindings: [
@@ -31,5 +32,7 @@ export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
       return [x, Math.ceil(groups / x), 1]
     },
     flops: () => 0,
+    bytes: ({ E = 0 }) => E * (ELEMENT_BYTES[from] + ELEMENT_BYTES[to]),
+    accumulators: 0,
   }
 }

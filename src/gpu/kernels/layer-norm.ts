@@ -1,5 +1,5 @@
 import layerNormCode from '../../../shaders/layer_norm.wgsl?raw'
-import { type Kernel, specialise } from '../kernel.js'
+import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32 } from './weights.js'
 
 export interface LayerNormSpec {
@@ -24,6 +24,7 @@ export function layerNorm({ C, eps, output }: LayerNormSpec): Kernel {
   requireMultipleOf4('layer_norm', { C })
   return {
     name: 'layer_norm',
+    variant: '',
     code: specialise(layerNormCode, { consts: { C: u32(C), EPS: String(eps) }, aliases: { Out: output } }),
     constants: {},
     bindings: [
@@ -42,5 +43,7 @@ export function layerNorm({ C, eps, output }: LayerNormSpec): Kernel {
       return [Math.ceil(groups / Math.max(lines, 1)), lines, 1]
     },
     flops: ({ P = 0 }) => 9 * P * C,
+    bytes: ({ P = 0 }) => P * C * (3 * 4 + ELEMENT_BYTES[output]),
+    accumulators: 8,
   }
 }

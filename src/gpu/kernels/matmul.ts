@@ -4,7 +4,7 @@ import matmul8x8 from '../../../shaders/matmul_8x8.wgsl?raw'
 import matmul8x8Residual from '../../../shaders/matmul_8x8_residual.wgsl?raw'
 import matmulDirect from '../../../shaders/matmul_direct.wgsl?raw'
 import matmulDirectResidual from '../../../shaders/matmul_direct_residual.wgsl?raw'
-import { type Binding, type Kernel, specialise } from '../kernel.js'
+import { type Binding, ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
 export type Epilogue = 'bias' | 'gelu_tanh' | 'gelu_erf' | 'residual'
@@ -79,7 +79,8 @@ export function defaultTile(device: { software: boolean }, size: { P: number; N:
 export function matmul(spec: MatmulSpec): Kernel {
   const { K, N, weight, input, output, epilogue } = spec
   requireMultipleOf4('matmul', { K, N })
-  const tile = TILES[spec.tile ?? '64x64']
+  const variant = spec.tile ?? '64x64'
+  const tile = TILES[variant]
   const residual = epilogue === 'residual'
   const consts = { K: u32(K), N: u32(N), WEIGHT: weightConst(weight), ...tile.consts }
   const bindings: Binding[] = [
@@ -92,6 +93,7 @@ export function matmul(spec: MatmulSpec): Kernel {
   if (residual) bindings.splice(3, 0, { name: 'residual', access: 'read', type: 'f32', shape: ['P', 'N'] })
   return {
     name: residual ? `${tile.name}_residual` : tile.name,
+    variant,
     code: specialise(residual ? tile.residual : tile.code, {
       consts: residual ? consts : { ...consts, EPILOGUE: epilogue.toUpperCase() },
       aliases: { In: input, Out: output },
@@ -103,5 +105,11 @@ export function matmul(spec: MatmulSpec): Kernel {
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(N / tile.columns), Math.ceil(P / tile.rows), 1],
     flops: ({ P = 0 }) => 2 * P * K * N,
+    bytes: ({ P = 0 }) => {
+      const x = Math.ceil(N / tile.columns) * P * K * ELEMENT_BYTES[input]
+      const w = Math.ceil(P / tile.rows) * N * K * ELEMENT_BYTES[weight]
+      return x + w + P * N * (ELEMENT_BYTES[output] + (residual ? 4 : 0))
+    },
+    accumulators: (tile.rows * tile.columns) / tile.threads,
   }
 }

@@ -1,5 +1,5 @@
 import code from '../../../shaders/patch_embed.wgsl?raw'
-import { type Kernel, specialise } from '../kernel.js'
+import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
 export interface PatchEmbedSpec {
@@ -40,6 +40,7 @@ export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec): Kern
   }
   return {
     name: 'patch_embed',
+    variant: '',
     code: specialise(code, { consts }),
     constants: {},
     bindings: [
@@ -56,5 +57,11 @@ export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec): Kern
     invocations: SIDE * SIDE,
     workgroups: ({ P = 0 }) => [Math.ceil(C / TILE), Math.ceil(P / TILE), 1],
     flops: ({ P = 0 }) => 2 * P * K * C,
+    bytes: ({ P = 0 }) => {
+      const left = Math.ceil(C / TILE) * P * K * 4
+      const right = Math.ceil(P / TILE) * C * K * ELEMENT_BYTES[weight]
+      return left + right + P * C * (4 + ELEMENT_BYTES[table])
+    },
+    accumulators: 16,
   }
 }

@@ -1,5 +1,5 @@
 import code from '../../../../shaders/matmul_naive.wgsl?raw'
-import { type Kernel, specialise } from '../../kernel.js'
+import { ELEMENT_BYTES, type Kernel, specialise } from '../../kernel.js'
 import type { MatmulSpec } from '../matmul.js'
 import { u32, weightConst } from '../weights.js'
 
@@ -8,6 +8,7 @@ export function matmulNaive({ K, N, weight, input, output, epilogue }: MatmulSpe
   const activation = epilogue === 'residual' ? 'BIAS' : epilogue.toUpperCase()
   return {
     name: 'matmul_naive',
+    variant: '',
     code: specialise(code, {
       consts: { K: u32(K), N: u32(N), WEIGHT: weightConst(weight), EPILOGUE: activation },
       aliases: { In: input, Out: output },
@@ -26,5 +27,7 @@ export function matmulNaive({ K, N, weight, input, output, epilogue }: MatmulSpe
     invocations: 64,
     workgroups: ({ P = 0 }) => [Math.ceil(N / 8), Math.ceil(P / 8), 1],
     flops: ({ P = 0 }) => 2 * P * K * N,
+    bytes: ({ P = 0 }) => P * N * K * (ELEMENT_BYTES[input] + ELEMENT_BYTES[weight]),
+    accumulators: 1,
   }
 }
