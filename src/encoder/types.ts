@@ -1,10 +1,11 @@
 import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
 import type { ModelSource, ProgressEvent } from '../checkpoint/types.js'
 import type { DeviceInfo } from '../gpu/device.js'
+import type { StepTime } from '../graph/executor.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 
-export type { DeviceInfo, ModelSource, PositionMode }
+export type { DeviceInfo, ModelSource, PositionMode, StepTime }
 
 export type Precision = 'f32' | 'f16'
 
@@ -40,8 +41,12 @@ export interface EncodeOptions {
   readonly hiddenStates?: boolean
   /** `gpu`: tokens stay on the device as a buffer that the caller owns and destroys. Default `cpu`. */
   readonly output?: 'cpu' | 'gpu'
+  /** Also measure the time on the device (needs `timestamp-query`). */
+  readonly gpuTime?: boolean
   readonly signal?: AbortSignal
 }
+
+export type ProfileOptions = Pick<EncodeOptions, 'size' | 'resample' | 'signal'>
 
 /** Visual tokens of one picture, in raster order, after the final norm. */
 export interface Encoding {
@@ -58,6 +63,8 @@ export interface Encoding {
   readonly hiddenStates?: readonly Float32Array[]
   /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
   readonly buffer?: GPUBuffer
+  /** Milliseconds on the device of the batch that the picture was part of. Only on request. */
+  readonly gpuMs?: number
 }
 
 export interface ModelInfo {
