@@ -1,6 +1,7 @@
 import { builtInModel } from './built-in.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type {
+  Arithmetic,
   EncodeInput,
   EncodeOptions,
   Encoding,
@@ -42,6 +43,8 @@ interface Submitted {
 export class VisionEncoder {
   readonly model: ModelInfo
   readonly precision: Precision
+  /** How products are computed. */
+  readonly arithmetic: Arithmetic
   /** How positions are mapped to a picture's grid. */
   readonly positions: PositionMode
   /** What the load took. */
@@ -57,6 +60,7 @@ export class VisionEncoder {
     this.#executor = tower.executor
     this.model = tower.model
     this.precision = tower.precision
+    this.arithmetic = tower.arithmetic
     this.positions = tower.positions
     this.load = tower.load
     this.#grids = new GridTables(tower.model.config.table, tower.positions)

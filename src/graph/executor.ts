@@ -4,7 +4,7 @@ import type { Kernel } from '../gpu/kernel.js'
 import type { Pipeline } from '../gpu/pipeline.js'
 import { packBatch, sameLayout, type BatchImage, type BatchTables } from './batch.js'
 import { RunOutputs } from './outputs.js'
-import type { Plan } from './plan.js'
+import { queryTile, type Plan } from './plan.js'
 import { readBuffer, Readbacks } from './readbacks.js'
 import { Recording } from './recording.js'
 import { Workspace, type Dispatch } from './workspace.js'
@@ -109,7 +109,7 @@ export class Executor {
   /** Uploads pictures, and the tables of their layout unless the last batch had the same. */
   async #prepare(images: readonly BatchImage[]): Promise<CurrentBatch> {
     const last = this.#batch
-    const tables = last && sameLayout(last, images) ? last : packBatch(images, this.#patch, this.plan.queryTile)
+    const tables = last && sameLayout(last, images) ? last : packBatch(images, this.#patch, queryTile(this.plan))
     this.#batch = null
     const fresh = await this.#workspace.reserve(tables.run)
     this.#gpu.check()
@@ -158,7 +158,7 @@ export class Executor {
       recording.dispatch(dispatch)
       if (timing === 'steps') recording.endPass()
       pending += dispatch.flops
-      const tap = outputs.taps[this.plan.taps.findIndex(({ step }) => step === index)]
+      const tap = outputs.taps.length > 0 && outputs.taps[this.plan.taps.findIndex(({ step }) => step === index)]
       if (tap) recording.copy(this.#workspace.buffer(dispatch.label), 0, tap, bytes)
     }
     const tokens = this.#workspace.buffer(this.plan.output)
