@@ -46,7 +46,10 @@ fn erf(v: vec4f) -> vec4f {
 }
 
 // tanh overflows to NaN on real drivers beyond 88 (gpuweb issue 4458), so its argument is clamped: tanh(15) is 1 in f32.
-fn activate(v: vec4f) -> vec4f {
+fn finish(v: vec4f, i: u32) -> vec4f {
+  if (EPILOGUE == RESIDUAL) {
+    return v + residual[i];
+  }
   if (EPILOGUE == GELU_TANH) {
     let u = 0.7978845608028654 * fma(0.044715 * v * v, v, v);
     return 0.5 * v * (1.0 + tanh(clamp(u, vec4f(-15.0), vec4f(15.0))));
@@ -57,19 +60,36 @@ fn activate(v: vec4f) -> vec4f {
   return v;
 }`
 
-const ROWS_OF_X = `fn left_at(row: u32, k4: u32) -> vec4f {
-  return vec4f(x[row * (K / 4u) + k4]);
-}`
+const MATMUL_FORMULA =
+  '// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh or erf form), + residual[P,N]'
 
-/** What the three operations that are matrix multiplies differ in: their left operand and their epilogue. */
-const OPERATIONS = {
-  matmul: {
-    formula:
-      '// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)',
-    consts: `${FORMATS}
-const BIAS = 0u;
+const EPILOGUES = `const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
+const RESIDUAL = 3u;`
+
+const matmulBindings = (input, stored) => `@group(0) @binding(0) var<storage, read> x: array<vec4<${input}>>; // [P,K]
+@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: ${stored}
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0`
+
+const MATMUL_EPILOGUE = `${GELU}
+
+fn store(row: u32, n4: u32, sum: vec4f) {
+  if (row < size.x && n4 < N / 4u) {
+    let i = row * (N / 4u) + n4;
+    y[i] = vec4<Out>(finish(sum + bias[n4], i));
+  }
+}`
+
+/** What the operations that are matrix multiplies differ in: their left operand and their epilogue. */
+const OPERATIONS = {
+  matmul: {
+    formula: MATMUL_FORMULA,
+    consts: `${FORMATS}
+${EPILOGUES}
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
@@ -77,46 +97,32 @@ const WEIGHT = BF16;
 const EPILOGUE = BIAS;
 alias In = f32; // element of x: f32, f16
 alias Out = f32; // element of y: f32, f16`,
-    bindings: `@group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
-@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
-@group(0) @binding(4) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
-    readers: `${ROWS_OF_X}
+    bindings: matmulBindings('In', 'f32, f16 or bf16'),
+    readers: `fn left_at(row: u32, k4: u32) -> vec4f {
+  return vec4f(x[row * (K / 4u) + k4]);
+}
 
 ${reader('weight', 'WEIGHT', 'K')}`,
-    epilogue: `${GELU}
-
-fn store(row: u32, n4: u32, sum: vec4f) {
-  if (row < size.x && n4 < N / 4u) {
-    y[row * (N / 4u) + n4] = vec4<Out>(activate(sum + bias[n4]));
-  }
-}`,
+    epilogue: MATMUL_EPILOGUE,
   },
-  matmul_residual: {
-    formula: '// y[P,N] = x[P,K] · weight[N,K]ᵀ + bias[N] + residual[P,N]',
-    consts: `${FORMATS}
+  matmul_f16: {
+    half: true,
+    formula: MATMUL_FORMULA,
+    consts: `${EPILOGUES}
 
 const K = 1152u; // multiple of 4
-const N = 1152u; // multiple of 4
-const WEIGHT = BF16;
-alias In = f32; // element of x: f32, f16
-alias Out = f32; // element of y: f32, f16`,
-    bindings: `@group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
-@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N]
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
-@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0`,
-    readers: `${ROWS_OF_X}
+const N = 3456u; // multiple of 4
+const EPILOGUE = BIAS;
+alias Out = f16; // element of y: f32, f16`,
+    bindings: matmulBindings('f16', 'f16'),
+    readers: `fn left_at(row: u32, k4: u32) -> vec4<f16> {
+  return x[row * (K / 4u) + k4] * 0.125h;
+}
 
-${reader('weight', 'WEIGHT', 'K')}`,
-    epilogue: `fn store(row: u32, n4: u32, sum: vec4f) {
-  if (row < size.x && n4 < N / 4u) {
-    let i = row * (N / 4u) + n4;
-    y[i] = vec4<Out>(sum + bias[n4] + residual[i]);
-  }
+fn weight_at(row: u32, k4: u32) -> vec4<f16> {
+  return bitcast<vec4<f16>>(weight[row * (K / 4u) + k4]);
 }`,
+    epilogue: MATMUL_EPILOGUE,
   },
   patch_embed: {
     formula: `// y[P,C] = im2col(pixels)[P,3p²] · weight[C,3p²]ᵀ + bias[C] + table[row(P),C]   a convolution whose stride is its kernel
@@ -203,24 +209,47 @@ ${lines(
 ${lines(rows, (r) => `    s${r}${g} = add(s${r}${g}, x${r}, w${g});`)}`,
 )}
   }
-${each(tile, (r, g) => `  store(row + ${r}u, n4 + ${g}u * LANES, s${r}${g});`)}
+  // A loop, because the epilogue written out ${rows * groups} times takes seconds to compile.
+  var sums = array<vec4f, ${rows * groups}>(
+${lines(
+  rows,
+  (r) =>
+    `    ${range(groups)
+      .map((g) => `s${r}${g}`)
+      .join(', ')},`,
+)}
+  );
+  for (var i = 0u; i < ${rows * groups}u; i++) {
+    store(row + i / ${groups}u, n4 + i % ${groups}u * LANES, sums[i]);
+  }
 }
 `
 }
 
+const NUMERICS_F16 = `// Numerics: products, and sums of K_STEP of them in increasing k, are f16 (twice as fast as f32 on most GPUs); each sum is
+// then carried into an f32 accumulator. x enters workgroup memory as x/8, which is exact but for subnormals, and the
+// carry multiplies by 8: sums of large activations have 8 times the room before f16 overflows. The bits of an output
+// depend neither on the tile nor on how many rows there are. Rows and columns beyond the edge read the last valid one
+// and are not stored.`
+
 /** Through workgroup memory: for GPUs. */
-function staged({ formula, consts, bindings, readers, epilogue }, tile) {
+function staged(operation, tile) {
+  const { formula, consts, bindings, readers, epilogue, half = false } = operation
   const { rows, groups } = tile
   const parts = rows / 4
+  const vec = half ? 'vec4<f16>' : 'vec4f'
+  const mat = half ? 'mat4x4<f16>' : 'mat4x4f'
   const read = (name, part) =>
     `${name}[k * ${name === 'left' ? 'ROWS4 + ty' : 'COLUMNS4 + tx'} + ${part}u * ${name === 'left' ? 'TY' : 'TX'}]`
+  // f16 sums of one step, and the f32 sums into which they are carried; f32 needs the latter only.
+  const sum = half ? 'p' : 's'
   return `${formula}
 // Work: a thread computes ${rows} rows x ${4 * groups} columns, a workgroup of TX x TY threads a tile of ${rows}·TY rows x ${4 * groups}·TX columns. Both
 // operands pass through workgroup memory in steps of K_STEP, transposed in 4 x 4 blocks on the way, so that the inner
 // loop reads vectors along rows and along columns; neighbouring threads read neighbouring vectors (no bank conflicts).
-${NUMERICS}
+${half ? NUMERICS_F16 : NUMERICS}
 // Generated by scripts/generate-matmul.mjs.
-
+${half ? 'enable f16;\n' : ''}
 ${consts}
 const TX = 8u;
 const TY = 8u;
@@ -230,29 +259,29 @@ const COLUMNS4 = TX * ${groups}u; // vectors of four columns in a tile
 
 ${bindings}
 
-var<workgroup> left: array<vec4f, K_STEP * ROWS4>; // [K_STEP, ROWS4]
-var<workgroup> right: array<vec4f, K_STEP * COLUMNS4>; // [K_STEP, COLUMNS4]
+var<workgroup> left: array<${vec}, K_STEP * ROWS4>; // [K_STEP, ROWS4]
+var<workgroup> right: array<${vec}, K_STEP * COLUMNS4>; // [K_STEP, COLUMNS4]
 
 ${readers}
 
 ${epilogue}
 
 // Zero beyond K, in the last step of a K that K_STEP does not divide.
-fn left_value(row: u32, k4: u32) -> vec4f {
+fn left_value(row: u32, k4: u32) -> ${vec} {
   let value = left_at(min(row, size.x - 1u), min(k4, K / 4u - 1u));
-  return select(vec4f(), value, K % K_STEP == 0u || k4 < K / 4u);
+  return select(${vec}(), value, K % K_STEP == 0u || k4 < K / 4u);
 }
 
-fn right_value(n: u32, k4: u32) -> vec4f {
+fn right_value(n: u32, k4: u32) -> ${vec} {
   let value = weight_at(min(n, N - 1u), min(k4, K / 4u - 1u));
-  return select(vec4f(), value, K % K_STEP == 0u || k4 < K / 4u);
+  return select(${vec}(), value, K % K_STEP == 0u || k4 < K / 4u);
 }
 
 fn load_left(row: u32, k4: u32, i: u32) {
   let k = k4 + i % (K_STEP / 4u);
   let part = i / (K_STEP / 4u);
   let r = row + 4u * part;
-  let block = transpose(mat4x4f(left_value(r, k), left_value(r + 1u, k), left_value(r + 2u, k), left_value(r + 3u, k)));
+  let block = transpose(${mat}(left_value(r, k), left_value(r + 1u, k), left_value(r + 2u, k), left_value(r + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * ROWS4 + part;
 ${lines(4, (k) => `  left[to + ${k}u * ROWS4] = block[${k}];`)}
 }
@@ -261,7 +290,7 @@ fn load_right(n: u32, k4: u32, i: u32) {
   let k = k4 + i % (K_STEP / 4u);
   let part = i / (K_STEP / 4u);
   let c = n + 4u * part;
-  let block = transpose(mat4x4f(right_value(c, k), right_value(c + 1u, k), right_value(c + 2u, k), right_value(c + 3u, k)));
+  let block = transpose(${mat}(right_value(c, k), right_value(c + 1u, k), right_value(c + 2u, k), right_value(c + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * COLUMNS4 + part;
 ${lines(4, (k) => `  right[to + ${k}u * COLUMNS4] = block[${k}];`)}
 }
@@ -286,12 +315,15 @@ ${each(tile, (r, g) => `  var s${r}${g} = vec4f();`)}
       load_right(column, k4, i);
     }
     workgroupBarrier();
-    for (var k = 0u; k < K_STEP; k++) {
+${half ? `${each(tile, (r, g) => `    var p${r}${g} = ${vec}();`)}\n` : ''}    for (var k = 0u; k < K_STEP; k++) {
 ${lines(parts, (p) => `      let a${p} = ${read('left', p)};`)}
 ${lines(groups, (g) => `      let b${g} = ${read('right', g)};`)}
-${each(tile, (r, g) => `      s${r}${g} = fma(a${Math.floor(r / 4)}.${lane(r % 4).repeat(4)}, b${g}, s${r}${g});`)}
+${each(tile, (r, g) => {
+  const to = `${sum}${r}${g}`
+  return `      ${to} = fma(a${Math.floor(r / 4)}.${lane(r % 4).repeat(4)}, b${g}, ${to});`
+})}
     }
-  }
+${half ? `${each(tile, (r, g) => `    s${r}${g} = fma(vec4f(p${r}${g}), vec4f(8.0), s${r}${g});`)}\n` : ''}  }
 ${each(tile, (r, g) => {
   const at = `row + 4u * (ty + ${Math.floor(r / 4)}u * TY) + ${r % 4}u, column / 4u + tx + ${g}u * TX`
   return `  store(${at}, s${r}${g});`
@@ -301,13 +333,14 @@ ${each(tile, (r, g) => {
 }
 
 const FILES = {
-  'matmul_direct.wgsl': direct(OPERATIONS.matmul, { rows: 8, groups: 4 }),
-  'matmul_direct_residual.wgsl': direct(OPERATIONS.matmul_residual, { rows: 8, groups: 4 }),
-  'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
-  'matmul_8x8_residual.wgsl': staged(OPERATIONS.matmul_residual, { rows: 8, groups: 2 }),
+  'matmul_direct_16x16.wgsl': direct(OPERATIONS.matmul, { rows: 16, groups: 4 }),
+  'matmul_direct_32x8.wgsl': direct(OPERATIONS.matmul, { rows: 32, groups: 2 }),
   'matmul_4x4.wgsl': staged(OPERATIONS.matmul, { rows: 4, groups: 1 }),
-  'matmul_4x4_residual.wgsl': staged(OPERATIONS.matmul_residual, { rows: 4, groups: 1 }),
+  'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
+  'matmul_f16_4x4.wgsl': staged(OPERATIONS.matmul_f16, { rows: 4, groups: 1 }),
+  'matmul_f16_8x8.wgsl': staged(OPERATIONS.matmul_f16, { rows: 8, groups: 2 }),
   'patch_embed.wgsl': staged(OPERATIONS.patch_embed, { rows: 4, groups: 1 }),
+  'patch_embed_direct.wgsl': direct(OPERATIONS.patch_embed, { rows: 16, groups: 2 }),
 }
 
 const checking = process.argv.includes('--check')

@@ -1,4 +1,4 @@
-// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)
+// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh or erf form), + residual[P,N]
 // Work: a thread computes 4 rows x 4 columns, a workgroup of TX x TY threads a tile of 4·TY rows x 4·TX columns. Both
 // operands pass through workgroup memory in steps of K_STEP, transposed in 4 x 4 blocks on the way, so that the inner
 // loop reads vectors along rows and along columns; neighbouring threads read neighbouring vectors (no bank conflicts).
@@ -12,6 +12,7 @@ const BF16 = 2u;
 const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
+const RESIDUAL = 3u;
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
@@ -28,8 +29,9 @@ const COLUMNS4 = TX * 1u; // vectors of four columns in a tile
 @group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
-@group(0) @binding(4) var<uniform> size: vec4<u32>; // P, 0, 0, 0
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
 
 var<workgroup> left: array<vec4f, K_STEP * ROWS4>; // [K_STEP, ROWS4]
 var<workgroup> right: array<vec4f, K_STEP * COLUMNS4>; // [K_STEP, COLUMNS4]
@@ -64,7 +66,10 @@ fn erf(v: vec4f) -> vec4f {
 }
 
 // tanh overflows to NaN on real drivers beyond 88 (gpuweb issue 4458), so its argument is clamped: tanh(15) is 1 in f32.
-fn activate(v: vec4f) -> vec4f {
+fn finish(v: vec4f, i: u32) -> vec4f {
+  if (EPILOGUE == RESIDUAL) {
+    return v + residual[i];
+  }
   if (EPILOGUE == GELU_TANH) {
     let u = 0.7978845608028654 * fma(0.044715 * v * v, v, v);
     return 0.5 * v * (1.0 + tanh(clamp(u, vec4f(-15.0), vec4f(15.0))));
@@ -77,7 +82,8 @@ fn activate(v: vec4f) -> vec4f {
 
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
-    y[row * (N / 4u) + n4] = vec4<Out>(activate(sum + bias[n4]));
+    let i = row * (N / 4u) + n4;
+    y[i] = vec4<Out>(finish(sum + bias[n4], i));
   }
 }
 

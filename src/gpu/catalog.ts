@@ -4,7 +4,7 @@ import type { Kernel } from './kernel.js'
 import { attention, type AttentionSpec } from './kernels/attention.js'
 import { layerNorm, type LayerNormSpec } from './kernels/layer-norm.js'
 import { matmul, matmulTiles, type MatmulSpec } from './kernels/matmul.js'
-import { patchEmbed, type PatchEmbedSpec } from './kernels/patch-embed.js'
+import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
 
 /** Kernels that compute the same bits, of which a device runs one fastest. The first is the best guess. */
 export type Alternatives = readonly [Kernel, ...Kernel[]]
@@ -29,7 +29,9 @@ export class KernelCatalog {
   }
 
   matmul(spec: MatmulSpec): Alternatives {
-    return this.#share(matmulTiles(this.#traits, { N: spec.N }).map((tile) => matmul({ ...spec, tile })))
+    const f16 = this.#traits.arithmetic === 'f16' && spec.input === 'f16' && spec.weight === 'f16'
+    const wanted = { ...spec, arithmetic: f16 ? 'f16' : 'f32' } as const
+    return this.#share(matmulTiles(this.#traits, wanted).map((tile) => matmul({ ...wanted, tile })))
   }
 
   attention(spec: AttentionSpec): Alternatives {
@@ -41,7 +43,7 @@ export class KernelCatalog {
   }
 
   patchEmbed(spec: PatchEmbedSpec): Alternatives {
-    return this.#share([patchEmbed(spec)])
+    return this.#share(patchEmbedTiles(this.#traits).map((tile) => patchEmbed({ ...spec, tile })))
   }
 
   /** Drops what the device has no room for, unless nothing is left: then compiling says what is missing. */

@@ -162,11 +162,10 @@ class StepPlanner {
       output: this.#typeOf(step.out),
       epilogue: step.epilogue,
     })
-    const operands = { x: value(step.x), weight, bias: this.weights.vector(step.biases) }
-    return {
-      alternatives,
-      operands: step.residual === null ? operands : { ...operands, residual: value(step.residual) },
-    }
+    const bias = this.weights.vector(step.biases)
+    // Every product binds a residual; those without one do not read it.
+    const residual = step.residual === null ? bias : value(step.residual)
+    return { alternatives, operands: { x: value(step.x), weight, bias, residual } }
   }
 }
 

@@ -42,7 +42,8 @@ it.each(readdirSync(FOLDER))('%s compiles as it stands', async (file) => {
 const FLOATS = ['f32', 'f16'] as const
 const WEIGHTS = ['f32', 'f16', 'bf16'] as const
 const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
-const TILES = ['direct', '32x32', '64x64', '128x128'] as const
+const TILES = ['direct-16x16', 'direct-32x8', '32x32', '64x64', '128x64', '128x128'] as const
+const F16_TILES = ['32x32', '64x64', '128x64', '128x128'] as const
 
 /** All combinations of one element from each list. */
 function product<T extends readonly (readonly unknown[])[]>(...lists: T): { [K in keyof T]: T[K][number] }[] {
@@ -66,8 +67,13 @@ const CONVERSIONS = product(WEIGHTS, FLOATS)
 
 const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmul({ ...spec, tile }))])),
+  'matmul by f16': product(F16_TILES, FLOATS, EPILOGUES).map(([tile, output, epilogue]) => {
+    const f16 = { weight: 'f16', input: 'f16', arithmetic: 'f16' } as const
+    return matmul({ K: 1152, N: 4304, tile, output, epilogue, ...f16 })
+  }),
   'matmul, naive': MATMULS.map(matmulNaive),
   'patch embedding': PATCH_EMBEDS.map(patchEmbed),
+  'patch embedding, direct': PATCH_EMBEDS.map((spec) => patchEmbed({ ...spec, tile: 'direct-16x8' })),
   'patch embedding, naive': PATCH_EMBEDS.map(patchEmbedNaive),
   'layer norm': LAYER_NORMS.map(layerNorm),
   'layer norm, naive': LAYER_NORMS.map(layerNormNaive),

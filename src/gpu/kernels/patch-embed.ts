@@ -1,4 +1,5 @@
 import code from '../../../shaders/patch_embed.wgsl?raw'
+import directCode from '../../../shaders/patch_embed_direct.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
@@ -11,12 +12,27 @@ export interface PatchEmbedSpec {
   readonly S: number
   readonly weight: WeightType
   readonly table: WeightType
+  /** Default `32x32`. No tile changes a bit of the result. */
+  readonly tile?: PatchEmbedTile
 }
+
+/** As those of `matmul`. */
+export type PatchEmbedTile = 'direct-16x8' | '32x32'
 
 /** Threads of a workgroup in each direction; a thread makes 4×4 outputs. */
 const SIDE = 8
-const TILE = 4 * SIDE
 const K_STEP = 16
+const LANES = 8
+
+const TILES = {
+  'direct-16x8': { name: 'patch_embed_direct', code: directCode, rows: 16, columns: 8 * LANES, threads: LANES },
+  '32x32': { name: 'patch_embed', code, rows: 4 * SIDE, columns: 4 * SIDE, threads: SIDE * SIDE },
+} as const
+
+/** The tiles that a device may choose among, the best guess first. */
+export function patchEmbedTiles({ software }: { readonly software: boolean }): readonly PatchEmbedTile[] {
+  return [software ? 'direct-16x8' : '32x32']
+}
 
 /**
  * `y[P,C] = im2col(pixels) · weight[C,3p²]ᵀ + bias[C] + table[row(P),C]` in f32. Binds `pixels` ([V], planar pictures
@@ -25,7 +41,8 @@ const K_STEP = 16
  *
  * @throws SovitError `SHADER` when C or 3p² is not a multiple of 4.
  */
-export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec): Kernel {
+export function patchEmbed({ patch, C, S, weight, table, tile: variant = '32x32' }: PatchEmbedSpec): Kernel {
+  const tile = TILES[variant]
   const K = 3 * patch * patch
   requireMultipleOf4('patch_embed', { K, C })
   const consts = {
@@ -34,14 +51,12 @@ export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec): Kern
     N: u32(C),
     WEIGHT: weightConst(weight),
     TABLE: weightConst(table),
-    TX: u32(SIDE),
-    TY: u32(SIDE),
-    K_STEP: u32(K_STEP),
+    ...(variant === '32x32' && { TX: u32(SIDE), TY: u32(SIDE), K_STEP: u32(K_STEP) }),
   }
   return {
-    name: 'patch_embed',
-    variant: '',
-    code: specialise(code, { consts }),
+    name: tile.name,
+    variant,
+    code: specialise(tile.code, { consts }),
     constants: {},
     bindings: [
       { name: 'pixels', access: 'read', type: 'f32', shape: ['V'] },
@@ -53,15 +68,15 @@ export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec): Kern
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
     dims: { K, C, S },
-    workgroupBytes: 2 * TILE * K_STEP * 4,
-    invocations: SIDE * SIDE,
-    workgroups: ({ P = 0 }) => [Math.ceil(C / TILE), Math.ceil(P / TILE), 1],
+    workgroupBytes: variant === '32x32' ? (tile.rows + tile.columns) * K_STEP * 4 : 0,
+    invocations: tile.threads,
+    workgroups: ({ P = 0 }) => [Math.ceil(C / tile.columns), Math.ceil(P / tile.rows), 1],
     flops: ({ P = 0 }) => 2 * P * K * C,
     bytes: ({ P = 0 }) => {
-      const left = Math.ceil(C / TILE) * P * K * 4
-      const right = Math.ceil(P / TILE) * C * K * ELEMENT_BYTES[weight]
+      const left = Math.ceil(C / tile.columns) * P * K * 4
+      const right = Math.ceil(P / tile.rows) * C * K * ELEMENT_BYTES[weight]
       return left + right + P * C * (4 + ELEMENT_BYTES[table])
     },
-    accumulators: 16,
+    accumulators: (tile.rows * tile.columns) / tile.threads,
   }
 }

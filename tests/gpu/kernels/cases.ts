@@ -4,12 +4,19 @@ import type { PatchEmbedSpec } from '../../../src/gpu/kernels/patch-embed.js'
 /** Sizes and formats on which kernels are tested and measured. */
 export type MatmulCase = Omit<MatmulSpec, 'tile'> & { readonly P: number }
 
-export const MATMUL_TILES: readonly MatmulTile[] = ['direct', '32x32', '64x64', '128x128']
+export const MATMUL_TILES: readonly MatmulTile[] = [
+  'direct-16x16',
+  'direct-32x8',
+  '32x32',
+  '64x64',
+  '128x64',
+  '128x128',
+]
 
 const f32 = { input: 'f32', output: 'f32' } as const
 const f16 = { input: 'f16', output: 'f16' } as const
 
-/** One below and one above the edge of each tile in rows (8, 32, 64, 128) and columns (32, 64, 128); K with and without
+/** One below and one above the edge of each tile in rows (16, 32, 64, 128) and columns (32, 64, 128); K with and without
  * a tail of the K step (16); the model's own odd sizes (588 = 3·14², 528 = 16·33, 4304 = 16·269). */
 export const MATMUL_CASES: readonly MatmulCase[] = [
   { P: 1, K: 4, N: 4, weight: 'bf16', epilogue: 'bias', ...f32 },

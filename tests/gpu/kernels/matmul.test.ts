@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { matmul, type MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
 import { matmulNaive } from '../../../src/gpu/kernels/naive/matmul.js'
 import { testDevice } from '../../support/device.js'
@@ -17,17 +17,17 @@ beforeAll(async () => {
 
 /** All tiles for one row, else those that it fills at least by half: compiling is what costs time on software devices. */
 const tilesFor = (P: number) =>
-  MATMUL_TILES.filter((tile) => P === 1 || tile === 'direct' || 2 * P >= Number.parseInt(tile, 10))
+  MATMUL_TILES.filter((tile) => P === 1 || tile.startsWith('direct') || 2 * P >= Number.parseInt(tile, 10))
 
 const title = ({ P, K, N, weight, input, output, epilogue }: MatmulCase) =>
   `[${P},${K}]·[${N},${K}]ᵀ ${weight} ${input}→${output} ${epilogue}`
 
-function inputsOf({ P, K, N, weight, input }: MatmulCase) {
+function inputsOf({ P, K, N, weight, input, epilogue }: MatmulCase) {
   return {
     x: encode(normals(P * K, 1), input),
     weight: encode(normals(N * K, 2, K ** -0.5), weight),
     bias: encode(normals(N, 3), 'f32'),
-    residual: encode(normals(P * N, 4), 'f32'),
+    residual: encode(normals(epilogue === 'residual' ? P * N : N, 4), 'f32'),
     size: Uint32Array.of(P, 0, 0, 0),
   }
 }
@@ -88,23 +88,26 @@ describe('matmul', () => {
     }
   })
 
-  it.each(['direct', '64x64'] as const)('gives a packed batch the bits of its pictures alone: %s', async (tile) => {
-    const c = { P: 137, K: 588, N: 132, weight: 'bf16', epilogue: 'residual', input: 'f32', output: 'f32' } as const
-    const { K, N } = c
-    const inputs = inputsOf(c)
-    const packed = await words({ ...c, tile }, inputs, c.P)
-    let first = 0
-    for (const P of [44, 93]) {
-      const alone = {
-        ...inputs,
-        x: inputs.x.slice(first * K, (first + P) * K),
-        residual: inputs.residual.slice(first * N, (first + P) * N),
-        size: Uint32Array.of(P, 0, 0, 0),
+  it.each(['direct-32x8', '64x64'] as const)(
+    'gives a packed batch the bits of its pictures alone: %s',
+    async (tile) => {
+      const c = { P: 137, K: 588, N: 132, weight: 'bf16', epilogue: 'residual', input: 'f32', output: 'f32' } as const
+      const { K, N } = c
+      const inputs = inputsOf(c)
+      const packed = await words({ ...c, tile }, inputs, c.P)
+      let first = 0
+      for (const P of [44, 93]) {
+        const alone = {
+          ...inputs,
+          x: inputs.x.slice(first * K, (first + P) * K),
+          residual: inputs.residual.slice(first * N, (first + P) * N),
+          size: Uint32Array.of(P, 0, 0, 0),
+        }
+        expect(await words({ ...c, tile }, alone, P)).toEqual(packed.slice(first * N, (first + P) * N))
+        first += P
       }
-      expect(await words({ ...c, tile }, alone, P)).toEqual(packed.slice(first * N, (first + P) * N))
-      first += P
-    }
-  })
+    },
+  )
 
   it.each(['bf16', 'f16'] as const)('unpacks every finite %s exactly', async (weight) => {
     const toNumber = weight === 'bf16' ? bf16ToNumber : f16ToNumber
@@ -112,8 +115,9 @@ describe('matmul', () => {
     const [K, N, P] = [4, 16384, 4]
     const spec = { K, N, weight, input: 'f32', output: 'f32', epilogue: 'bias' } as const
     const identity = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0))
-    const fixed = { x: identity, weight: halves, bias: new Float32Array(N), size: Uint32Array.of(P, 0, 0, 0) }
-    for (const tile of ['direct', '64x64'] as const) {
+    const bias = new Float32Array(N)
+    const fixed = { x: identity, weight: halves, bias, residual: bias, size: Uint32Array.of(P, 0, 0, 0) }
+    for (const tile of ['direct-32x8', '64x64'] as const) {
       const y = decode(await words({ ...spec, tile }, fixed, P), 'f32')
       const wrong = Array.from(halves).filter((half, i) => {
         const value = toNumber(half)
@@ -130,7 +134,8 @@ describe('matmul', () => {
     const values = Float32Array.from({ length: 4096 }, (_, i) => edges[i] ?? (i - 2048) / 128)
     const identity = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0))
     const spec = { K: 4, N: 4, weight: 'f32', input: 'f32', output: 'f32', epilogue } as const
-    const inputs = { x: values, weight: identity, bias: new Float32Array(4), size: Uint32Array.of(1024, 0, 0, 0) }
+    const bias = new Float32Array(4)
+    const inputs = { x: values, weight: identity, bias, residual: bias, size: Uint32Array.of(1024, 0, 0, 0) }
     const y = decode(await words(spec, inputs, 1024), 'f32')
     const worst = Math.max(
       ...y.map((got, i) => {
@@ -140,5 +145,54 @@ describe('matmul', () => {
     )
     // Relative to max(1, |v|), because 1 + tanh and 1 + erf cancel on the negative side.
     expect(worst).toBeLessThan(1e-6)
+  })
+})
+
+describe('matmul by f16 arithmetic', () => {
+  const TILES = ['32x32', '64x64', '128x64'] as const
+  const half = { weight: 'f16', input: 'f16', arithmetic: 'f16' } as const
+  /** Twice what was measured at K = 4304: sums of 16 products, each step rounded to 11 bits. */
+  const NMSE_OF_F16_SUMS = 1e-6
+
+  beforeEach(({ skip }) => skip(!device.features.has('shader-f16'), 'no shader-f16'))
+
+  it.each([
+    { P: 65, K: 588, N: 132, epilogue: 'bias', output: 'f32' },
+    { P: 129, K: 144, N: 68, epilogue: 'residual', output: 'f32' },
+    { P: 33, K: 36, N: 124, epilogue: 'gelu_tanh', output: 'f16' },
+    { P: 5, K: 4304, N: 132, epilogue: 'bias', output: 'f32' },
+  ] as const)('[$P,$K]·[$N,$K] $epilogue', async (sizes) => {
+    const c = { ...half, ...sizes }
+    const inputs = inputsOf(c)
+    const expected = reference(c, inputs)
+    const outputs = []
+    for (const tile of TILES) outputs.push(await words({ ...c, tile }, inputs, c.P))
+    for (const output of outputs) expect(output).toEqual(outputs[0])
+    const { nmse } = compare(decode(outputs[0] ?? new Uint32Array(), c.output), expected)
+    expect(nmse).toBeLessThan(NMSE_OF_F16_SUMS)
+    expect(nmse).toBeGreaterThan(1e-10) // f32 sums would be closer: this is f16 arithmetic
+  })
+
+  it('sums 4304 ones to 4304, and large activations without overflow', async () => {
+    const [P, K, N] = [2, 4304, 4]
+    const spec = { ...half, K, N, output: 'f32', epilogue: 'bias' } as const
+    const bias = new Float32Array(N)
+    const size = Uint32Array.of(P, 0, 0, 0)
+    const run = async (x: number, weight: number) => {
+      const fill = (count: number, value: number) => encode(new Float64Array(count).fill(value), 'f16')
+      const inputs = { x: fill(P * K, x), weight: fill(N * K, weight), bias, residual: bias, size }
+      return decode(await words({ ...spec, tile: '32x32' }, inputs, P), 'f32')
+    }
+    expect([...(await run(1, 1))]).toEqual(Array(P * N).fill(K))
+    // 16 such products are 2.6e5, four times the largest f16.
+    expect([...(await run(8192, 2))]).toEqual(Array(P * N).fill(16384 * K))
+  })
+
+  it('refuses other operands', () => {
+    const spec = { K: 4, N: 4, output: 'f32', epilogue: 'bias', arithmetic: 'f16' } as const
+    const refused = expect.objectContaining({ code: 'SHADER' })
+    expect(() => matmul({ ...spec, input: 'f32', weight: 'f16' })).toThrow(refused)
+    expect(() => matmul({ ...spec, input: 'f16', weight: 'bf16' })).toThrow(refused)
+    expect(() => matmul({ ...spec, input: 'f16', weight: 'f16', tile: 'direct-32x8' })).toThrow(refused)
   })
 })

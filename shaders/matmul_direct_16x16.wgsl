@@ -1,5 +1,5 @@
-// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh form) or GELU (erf form)
-// Work: a thread computes 8 rows x 16 columns; a workgroup is 8 rows, LANES threads side by side, so that x is
+// y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])   epilogue: nothing, GELU (tanh or erf form), + residual[P,N]
+// Work: a thread computes 16 rows x 16 columns; a workgroup is 16 rows, LANES threads side by side, so that x is
 // read once for all of its threads. No workgroup memory and no barrier: made for devices that run on a CPU.
 // Numerics: products are added in increasing k to one f32 accumulator by fma, so the bits of an output depend neither on
 // the tile nor on how many rows there are. Rows and columns beyond the edge read the last valid one and are not stored.
@@ -11,6 +11,7 @@ const BF16 = 2u;
 const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
+const RESIDUAL = 3u;
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
@@ -23,8 +24,9 @@ const LANES = 8u;
 @group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
-@group(0) @binding(4) var<uniform> size: vec4<u32>; // P, 0, 0, 0
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
 
 fn left_at(row: u32, k4: u32) -> vec4f {
   return vec4f(x[row * (K / 4u) + k4]);
@@ -56,7 +58,10 @@ fn erf(v: vec4f) -> vec4f {
 }
 
 // tanh overflows to NaN on real drivers beyond 88 (gpuweb issue 4458), so its argument is clamped: tanh(15) is 1 in f32.
-fn activate(v: vec4f) -> vec4f {
+fn finish(v: vec4f, i: u32) -> vec4f {
+  if (EPILOGUE == RESIDUAL) {
+    return v + residual[i];
+  }
   if (EPILOGUE == GELU_TANH) {
     let u = 0.7978845608028654 * fma(0.044715 * v * v, v, v);
     return 0.5 * v * (1.0 + tanh(clamp(u, vec4f(-15.0), vec4f(15.0))));
@@ -69,7 +74,8 @@ fn activate(v: vec4f) -> vec4f {
 
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
-    y[row * (N / 4u) + n4] = vec4<Out>(activate(sum + bias[n4]));
+    let i = row * (N / 4u) + n4;
+    y[i] = vec4<Out>(finish(sum + bias[n4], i));
   }
 }
 
@@ -85,7 +91,7 @@ fn weights_at(n4: u32, k4: u32) -> mat4x4f {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = workgroup.y * 8u;
+  let row = workgroup.y * 16u;
   let last = size.x - 1u;
   let n4 = workgroup.x * (LANES * 4u) + lane;
   var s00 = vec4f();
@@ -120,6 +126,38 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var s71 = vec4f();
   var s72 = vec4f();
   var s73 = vec4f();
+  var s80 = vec4f();
+  var s81 = vec4f();
+  var s82 = vec4f();
+  var s83 = vec4f();
+  var s90 = vec4f();
+  var s91 = vec4f();
+  var s92 = vec4f();
+  var s93 = vec4f();
+  var s100 = vec4f();
+  var s101 = vec4f();
+  var s102 = vec4f();
+  var s103 = vec4f();
+  var s110 = vec4f();
+  var s111 = vec4f();
+  var s112 = vec4f();
+  var s113 = vec4f();
+  var s120 = vec4f();
+  var s121 = vec4f();
+  var s122 = vec4f();
+  var s123 = vec4f();
+  var s130 = vec4f();
+  var s131 = vec4f();
+  var s132 = vec4f();
+  var s133 = vec4f();
+  var s140 = vec4f();
+  var s141 = vec4f();
+  var s142 = vec4f();
+  var s143 = vec4f();
+  var s150 = vec4f();
+  var s151 = vec4f();
+  var s152 = vec4f();
+  var s153 = vec4f();
   for (var k4 = 0u; k4 < K / 4u; k4++) {
     let x0 = left_at(min(row + 0u, last), k4);
     let x1 = left_at(min(row + 1u, last), k4);
@@ -129,6 +167,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let x5 = left_at(min(row + 5u, last), k4);
     let x6 = left_at(min(row + 6u, last), k4);
     let x7 = left_at(min(row + 7u, last), k4);
+    let x8 = left_at(min(row + 8u, last), k4);
+    let x9 = left_at(min(row + 9u, last), k4);
+    let x10 = left_at(min(row + 10u, last), k4);
+    let x11 = left_at(min(row + 11u, last), k4);
+    let x12 = left_at(min(row + 12u, last), k4);
+    let x13 = left_at(min(row + 13u, last), k4);
+    let x14 = left_at(min(row + 14u, last), k4);
+    let x15 = left_at(min(row + 15u, last), k4);
     let w0 = weights_at(n4 + 0u * LANES, k4);
     s00 = add(s00, x0, w0);
     s10 = add(s10, x1, w0);
@@ -138,6 +184,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s50 = add(s50, x5, w0);
     s60 = add(s60, x6, w0);
     s70 = add(s70, x7, w0);
+    s80 = add(s80, x8, w0);
+    s90 = add(s90, x9, w0);
+    s100 = add(s100, x10, w0);
+    s110 = add(s110, x11, w0);
+    s120 = add(s120, x12, w0);
+    s130 = add(s130, x13, w0);
+    s140 = add(s140, x14, w0);
+    s150 = add(s150, x15, w0);
     let w1 = weights_at(n4 + 1u * LANES, k4);
     s01 = add(s01, x0, w1);
     s11 = add(s11, x1, w1);
@@ -147,6 +201,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s51 = add(s51, x5, w1);
     s61 = add(s61, x6, w1);
     s71 = add(s71, x7, w1);
+    s81 = add(s81, x8, w1);
+    s91 = add(s91, x9, w1);
+    s101 = add(s101, x10, w1);
+    s111 = add(s111, x11, w1);
+    s121 = add(s121, x12, w1);
+    s131 = add(s131, x13, w1);
+    s141 = add(s141, x14, w1);
+    s151 = add(s151, x15, w1);
     let w2 = weights_at(n4 + 2u * LANES, k4);
     s02 = add(s02, x0, w2);
     s12 = add(s12, x1, w2);
@@ -156,6 +218,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s52 = add(s52, x5, w2);
     s62 = add(s62, x6, w2);
     s72 = add(s72, x7, w2);
+    s82 = add(s82, x8, w2);
+    s92 = add(s92, x9, w2);
+    s102 = add(s102, x10, w2);
+    s112 = add(s112, x11, w2);
+    s122 = add(s122, x12, w2);
+    s132 = add(s132, x13, w2);
+    s142 = add(s142, x14, w2);
+    s152 = add(s152, x15, w2);
     let w3 = weights_at(n4 + 3u * LANES, k4);
     s03 = add(s03, x0, w3);
     s13 = add(s13, x1, w3);
@@ -165,37 +235,35 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s53 = add(s53, x5, w3);
     s63 = add(s63, x6, w3);
     s73 = add(s73, x7, w3);
+    s83 = add(s83, x8, w3);
+    s93 = add(s93, x9, w3);
+    s103 = add(s103, x10, w3);
+    s113 = add(s113, x11, w3);
+    s123 = add(s123, x12, w3);
+    s133 = add(s133, x13, w3);
+    s143 = add(s143, x14, w3);
+    s153 = add(s153, x15, w3);
   }
-  store(row + 0u, n4 + 0u * LANES, s00);
-  store(row + 0u, n4 + 1u * LANES, s01);
-  store(row + 0u, n4 + 2u * LANES, s02);
-  store(row + 0u, n4 + 3u * LANES, s03);
-  store(row + 1u, n4 + 0u * LANES, s10);
-  store(row + 1u, n4 + 1u * LANES, s11);
-  store(row + 1u, n4 + 2u * LANES, s12);
-  store(row + 1u, n4 + 3u * LANES, s13);
-  store(row + 2u, n4 + 0u * LANES, s20);
-  store(row + 2u, n4 + 1u * LANES, s21);
-  store(row + 2u, n4 + 2u * LANES, s22);
-  store(row + 2u, n4 + 3u * LANES, s23);
-  store(row + 3u, n4 + 0u * LANES, s30);
-  store(row + 3u, n4 + 1u * LANES, s31);
-  store(row + 3u, n4 + 2u * LANES, s32);
-  store(row + 3u, n4 + 3u * LANES, s33);
-  store(row + 4u, n4 + 0u * LANES, s40);
-  store(row + 4u, n4 + 1u * LANES, s41);
-  store(row + 4u, n4 + 2u * LANES, s42);
-  store(row + 4u, n4 + 3u * LANES, s43);
-  store(row + 5u, n4 + 0u * LANES, s50);
-  store(row + 5u, n4 + 1u * LANES, s51);
-  store(row + 5u, n4 + 2u * LANES, s52);
-  store(row + 5u, n4 + 3u * LANES, s53);
-  store(row + 6u, n4 + 0u * LANES, s60);
-  store(row + 6u, n4 + 1u * LANES, s61);
-  store(row + 6u, n4 + 2u * LANES, s62);
-  store(row + 6u, n4 + 3u * LANES, s63);
-  store(row + 7u, n4 + 0u * LANES, s70);
-  store(row + 7u, n4 + 1u * LANES, s71);
-  store(row + 7u, n4 + 2u * LANES, s72);
-  store(row + 7u, n4 + 3u * LANES, s73);
+  // A loop, because the epilogue written out 64 times takes seconds to compile.
+  var sums = array<vec4f, 64>(
+    s00, s01, s02, s03,
+    s10, s11, s12, s13,
+    s20, s21, s22, s23,
+    s30, s31, s32, s33,
+    s40, s41, s42, s43,
+    s50, s51, s52, s53,
+    s60, s61, s62, s63,
+    s70, s71, s72, s73,
+    s80, s81, s82, s83,
+    s90, s91, s92, s93,
+    s100, s101, s102, s103,
+    s110, s111, s112, s113,
+    s120, s121, s122, s123,
+    s130, s131, s132, s133,
+    s140, s141, s142, s143,
+    s150, s151, s152, s153,
+  );
+  for (var i = 0u; i < 64u; i++) {
+    store(row + i / 4u, n4 + i % 4u * LANES, sums[i]);
+  }
 }
