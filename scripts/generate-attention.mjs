@@ -55,14 +55,11 @@ var<workgroup> queries: array<vec4f, select(1u, QUERIES * V, STAGE_QUERIES)>;
 var<workgroup> block: array<vec4f, KEYS * STRIDE>; // keys, then values
 var<workgroup> weights: array<vec4f, QUERIES * QUADS>;
 var<workgroup> maxima: array<f32, QUERIES * PARTS>;
-var<workgroup> shrinks: array<f32, QUERIES>;
+var<workgroup> tops: array<f32, QUERIES>; // greatest score so far, in units of log2
+var<workgroup> shrinks: array<f32, QUERIES>; // by which it makes the sums so far smaller; at last the sums of weights
 
-fn add_dot(a: vec4f, b: vec4f, sum: f32) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-fn add_scaled(p: vec4f, v0: vec4f, v1: vec4f, v2: vec4f, v3: vec4f, sum: vec4f) -> vec4f {
-  return fma(p.wwww, v3, fma(p.zzzz, v2, fma(p.yyyy, v1, fma(p.xxxx, v0, sum))));
+fn add(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
+  return fma(a.wwww, b[3], fma(a.zzzz, b[2], fma(a.yyyy, b[1], fma(a.xxxx, b[0], sum))));
 }
 
 fn add_up(p: vec4f) -> f32 {
@@ -91,12 +88,15 @@ fn key_at(tile: vec4u, at: u32, key: u32, i: u32) -> vec4f {
   return vec4f(qkv[(tile.z + min(key, tile.w - 1u)) * ROW + at + i]);
 }
 
-fn most(row: u32) -> f32 {
+// Meets the scores of a new block: its greatest raises the row's maximum, by which all sums so far shrink.
+fn raise(row: u32) {
   var most = maxima[row * PARTS];
   for (var part = 1u; part < PARTS; part++) {
     most = max(most, maxima[row * PARTS + part]);
   }
-  return most;
+  let top = max(tops[row], most * SCALE);
+  shrinks[row] = exp2(tops[row] - top);
+  tops[row] = top;
 }
 
 // The sum of a row's weights: each vector of the row holds that of the keys which were at its place in their block.
@@ -110,7 +110,7 @@ fn total(row: u32) -> f32 {
 
 fn store(tile: vec4u, head: u32, row: u32, column: u32, o: vec4f) {
   if (row < tile.y && column < V) {
-    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / total(row));
+    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / shrinks[row]);
   }
 }
 
@@ -128,7 +128,9 @@ ${lines(columns, (c) => `  let column${c} = min(member${c ? ` + ${c}u * SIDE` : 
   if (STAGE_QUERIES) {
     stage_queries(tile, head, thread);
   }
-${lines(rows, (r) => `  var top${r} = LOWEST;`)}
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    tops[i] = LOWEST;
+  }
 ${each(rows, quads, (r, g) => `  var sum${r}${g} = 0.0;`)}
 ${each(ROWS, columns, (r, c) => `  var o${r}${c} = vec4f();`)}
 
@@ -144,9 +146,10 @@ ${each(rows, quads, (r, g) => `    var s${r}${g} = vec4f();`)}
     if (scores) {
       for (var i = 0u; i < V; i++) {
 ${lines(rows, (r) => `        let q${r} = query_at(tile, head, row + ${r}u, i);`)}
-${each(quads, 4, (g, k) => {
-  const at = `(part + ${g}u * PARTS + ${k}u * QUADS) * STRIDE + i`
-  return `        let k${g}${k} = block[${at}];\n${lines(rows, (r) => `        s${r}${g}.${lane(k)} = add_dot(q${r}, k${g}${k}, s${r}${g}.${lane(k)});`)}`
+${lines(quads, (g) => {
+  const at = (k) => `block[(part + ${g}u * PARTS + ${k}u * QUADS) * STRIDE + i]`
+  return `        let k${g} = transpose(mat4x4f(${range(4).map(at).join(', ')}));
+${lines(rows, (r) => `        s${r}${g} = add(s${r}${g}, q${r}, k${g});`)}`
 })}
       }
 ${lines(quads, (g) => {
@@ -163,18 +166,19 @@ ${lines(rows, (r) => {
     for (var i = thread; i < KEYS * V; i += THREADS) {
       block[i / V * STRIDE + i % V] = key_at(tile, head + 2u * H * V, first + i / V, i % V);
     }
+    for (var i = thread; i < QUERIES; i += THREADS) {
+      raise(i);
+    }
+    workgroupBarrier();
+
     if (scores) {
 ${lines(
   rows,
-  (r) => `      let new${r} = max(top${r}, most(row + ${r}u) * SCALE);
-      let shrink${r} = exp2(top${r} - new${r});
-      top${r} = new${r};
-      if (part == 0u) {
-        shrinks[row + ${r}u] = shrink${r};
-      }
+  (r) => `      let top${r} = vec4f(-tops[row + ${r}u]);
+      let shrink${r} = shrinks[row + ${r}u];
 ${lines(
   quads,
-  (g) => `      s${r}${g} = exp2(fma(s${r}${g}, vec4f(SCALE), vec4f(-new${r})));
+  (g) => `      s${r}${g} = exp2(fma(s${r}${g}, vec4f(SCALE), top${r}));
       sum${r}${g} = fma(sum${r}${g}, shrink${r}, add_up(s${r}${g}));
       weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = s${r}${g};`,
 )}`,
@@ -185,14 +189,21 @@ ${lines(
 ${lines(ROWS, (r) => `    let scale${r} = shrinks[team + ${r}u];\n${lines(columns, (c) => `    o${r}${c} *= scale${r};`)}`)}
     for (var quad = 0u; quad < QUADS; quad++) {
 ${lines(ROWS, (r) => `      let p${r} = weights[(team + ${r}u) * QUADS + quad];`)}
-${lines(columns, (c) => `${lines(4, (k) => `      let v${c}${k} = block[(4u * quad + ${k}u) * STRIDE + column${c}];`)}
-${lines(ROWS, (r) => `      o${r}${c} = add_scaled(p${r}, v${c}0, v${c}1, v${c}2, v${c}3, o${r}${c});`)}`)}
+${lines(columns, (c) => {
+  const at = (k) => `block[(4u * quad + ${k}u) * STRIDE + column${c}]`
+  return `      let v${c} = mat4x4f(${range(4).map(at).join(', ')});
+${lines(ROWS, (r) => `      o${r}${c} = add(o${r}${c}, p${r}, v${c});`)}`
+})}
     }
   }
 
   workgroupBarrier();
   if (scores) {
 ${each(rows, quads, (r, g) => `    weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = vec4f(sum${r}${g});`)}
+  }
+  workgroupBarrier();
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    shrinks[i] = total(i);
   }
   workgroupBarrier();
   if (member < SIDE) {
@@ -204,8 +215,7 @@ ${each(ROWS, columns, (r, c) => `    store(tile, head, team + ${r}u, member${c ?
 
 const FILES = {
   'attention_4x4.wgsl': attention({ rows: 4, quads: 1, columns: 1 }),
-  'attention_8x4.wgsl': attention({ rows: 8, quads: 1, columns: 2 }),
-  'attention_8x8.wgsl': attention({ rows: 8, quads: 2, columns: 4 }),
+  'attention_8x8.wgsl': attention({ rows: 8, quads: 2, columns: 5 }),
 }
 
 const checking = process.argv.includes('--check')

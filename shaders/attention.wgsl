@@ -11,8 +11,8 @@
 
 const H = 16u;
 const D = 72u; // multiple of 4
-const KEYS = 32u; // keys of a block, multiple of 8
-const TILE = 64u; // queries of a workgroup, one a thread
+const KEYS = 32u; // keys of a block: 8, 16, 24 or 32
+const TILE = 128u; // queries of a workgroup, one a thread
 const LOG2E = 1.4426950408889634;
 alias Elem = f32; // element of qkv and y: f32, f16
 
@@ -20,7 +20,7 @@ const SCALE = LOG2E / sqrt(f32(D));
 const LOWEST = -3.4e38; // minus infinity would make NaN of LOWEST - LOWEST
 const V = D / 4u; // vectors of a head
 const ROW = 3u * H * V; // vectors of a row of qkv
-const QUADS = KEYS / 4u;
+alias Head = array<vec4f, V>; // a query, or its output
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<Elem>>; // [P, 3C]
 @group(0) @binding(1) var<storage, read> tiles: array<vec4u>; // [T]: first query, queries, first row of image, its rows
@@ -36,6 +36,10 @@ fn add_up(p: vec4f) -> f32 {
   return (p.x + p.y) + (p.z + p.w);
 }
 
+fn mask(s: vec4f, key: u32, keys: u32) -> vec4f {
+  return select(vec4f(LOWEST), s, vec4u(key) + vec4u(0u, 1u, 2u, 3u) < vec4u(keys));
+}
+
 // Keys or values, which begin at vector 'at' of their rows. Beyond the image: its last row, whose scores are masked.
 fn stage(tile: vec4u, at: u32, first: u32, thread: u32) {
   workgroupBarrier();
@@ -45,81 +49,95 @@ fn stage(tile: vec4u, at: u32, first: u32, thread: u32) {
   workgroupBarrier();
 }
 
+// Scores of eight keys of a block, of which 'left' are keys of the image. Eights beyond the block score nothing.
+fn scores(q: ptr<function, Head>, eight: u32, left: u32) -> mat2x4f {
+  var a = vec4f();
+  var b = vec4f();
+  let at = 8u * eight * V;
+  for (var i = 0u; i < V && 8u * eight < KEYS; i++) {
+    let qi = (*q)[i];
+    a.x = add_dot(qi, block[at + i], a.x);
+    a.y = add_dot(qi, block[at + V + i], a.y);
+    a.z = add_dot(qi, block[at + 2u * V + i], a.z);
+    a.w = add_dot(qi, block[at + 3u * V + i], a.w);
+    b.x = add_dot(qi, block[at + 4u * V + i], b.x);
+    b.y = add_dot(qi, block[at + 5u * V + i], b.y);
+    b.z = add_dot(qi, block[at + 6u * V + i], b.z);
+    b.w = add_dot(qi, block[at + 7u * V + i], b.w);
+  }
+  return mat2x4f(mask(a, 8u * eight, left), mask(b, 8u * eight + 4u, left));
+}
+
+fn weights(s: mat2x4f, top: f32) -> mat2x4f {
+  return mat2x4f(exp2(fma(s[0], vec4f(SCALE), vec4f(-top))), exp2(fma(s[1], vec4f(SCALE), vec4f(-top))));
+}
+
+fn add_sums(sums: vec2f, shrink: f32, p: mat2x4f) -> vec2f {
+  return fma(sums, vec2f(shrink), vec2f(add_up(p[0]), add_up(p[1])));
+}
+
+fn add_values(o: ptr<function, Head>, eight: u32, p: mat2x4f) {
+  let at = 8u * eight * V;
+  for (var i = 0u; i < V && 8u * eight < KEYS; i++) {
+    var oi = fma(p[0].xxxx, block[at + i], (*o)[i]);
+    oi = fma(p[0].yyyy, block[at + V + i], oi);
+    oi = fma(p[0].zzzz, block[at + 2u * V + i], oi);
+    oi = fma(p[0].wwww, block[at + 3u * V + i], oi);
+    oi = fma(p[1].xxxx, block[at + 4u * V + i], oi);
+    oi = fma(p[1].yyyy, block[at + 5u * V + i], oi);
+    oi = fma(p[1].zzzz, block[at + 6u * V + i], oi);
+    (*o)[i] = fma(p[1].wwww, block[at + 7u * V + i], oi);
+  }
+}
+
 @compute @workgroup_size(TILE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = tiles[group.x];
   let head = group.y * V;
   let row = tile.x + min(thread, tile.y - 1u); // spare threads repeat the last query and store nothing
 
-  var q: array<vec4f, V>;
-  var o: array<vec4f, V>;
+  var q: Head;
+  var o: Head;
   for (var i = 0u; i < V; i++) {
     q[i] = vec4f(qkv[row * ROW + head + i]);
   }
-  var s: array<vec4f, QUADS>; // scores of a block, then their weights
-  var sums: array<f32, QUADS>;
+  var sums0 = vec2f();
+  var sums1 = vec2f();
+  var sums2 = vec2f();
+  var sums3 = vec2f();
   var top = LOWEST;
 
   for (var first = 0u; first < tile.w; first += KEYS) {
     stage(tile, head + H * V, first, thread);
-    var most = vec4f(LOWEST);
-    for (var quad = 0u; quad < QUADS; quad += 2u) {
-      let at = 4u * quad * V;
-      var a = vec4f();
-      var b = vec4f();
-      for (var i = 0u; i < V; i++) {
-        let qi = q[i];
-        a.x = add_dot(qi, block[at + i], a.x);
-        a.y = add_dot(qi, block[at + V + i], a.y);
-        a.z = add_dot(qi, block[at + 2u * V + i], a.z);
-        a.w = add_dot(qi, block[at + 3u * V + i], a.w);
-        b.x = add_dot(qi, block[at + 4u * V + i], b.x);
-        b.y = add_dot(qi, block[at + 5u * V + i], b.y);
-        b.z = add_dot(qi, block[at + 6u * V + i], b.z);
-        b.w = add_dot(qi, block[at + 7u * V + i], b.w);
-      }
-      let key = vec4u(first + 4u * quad) + vec4u(0u, 1u, 2u, 3u);
-      a = select(vec4f(LOWEST), a, key < vec4u(tile.w));
-      b = select(vec4f(LOWEST), b, key + 4u < vec4u(tile.w));
-      most = max(most, max(a, b));
-      s[quad] = a;
-      s[quad + 1u] = b;
-    }
-
+    let left = min(tile.w - first, KEYS);
+    var p0 = scores(&q, 0u, left);
+    var p1 = scores(&q, 1u, left);
+    var p2 = scores(&q, 2u, left);
+    var p3 = scores(&q, 3u, left);
+    let most = max(max(max(p0[0], p0[1]), max(p1[0], p1[1])), max(max(p2[0], p2[1]), max(p3[0], p3[1])));
     let new_top = max(top, max(max(most.x, most.y), max(most.z, most.w)) * SCALE);
     let shrink = exp2(top - new_top);
     top = new_top;
-    for (var quad = 0u; quad < QUADS; quad++) {
-      let p = exp2(fma(s[quad], vec4f(SCALE), vec4f(-top)));
-      sums[quad] = fma(sums[quad], shrink, add_up(p));
-      s[quad] = p;
-    }
+    p0 = weights(p0, top);
+    p1 = weights(p1, top);
+    p2 = weights(p2, top);
+    p3 = weights(p3, top);
+    sums0 = add_sums(sums0, shrink, p0);
+    sums1 = add_sums(sums1, shrink, p1);
+    sums2 = add_sums(sums2, shrink, p2);
+    sums3 = add_sums(sums3, shrink, p3);
+
+    stage(tile, head + 2u * H * V, first, thread);
     for (var i = 0u; i < V; i++) {
       o[i] *= shrink;
     }
-
-    stage(tile, head + 2u * H * V, first, thread);
-    for (var quad = 0u; quad < QUADS; quad += 2u) {
-      let a = s[quad];
-      let b = s[quad + 1u];
-      let at = 4u * quad * V;
-      for (var i = 0u; i < V; i++) {
-        var oi = fma(a.xxxx, block[at + i], o[i]);
-        oi = fma(a.yyyy, block[at + V + i], oi);
-        oi = fma(a.zzzz, block[at + 2u * V + i], oi);
-        oi = fma(a.wwww, block[at + 3u * V + i], oi);
-        oi = fma(b.xxxx, block[at + 4u * V + i], oi);
-        oi = fma(b.yyyy, block[at + 5u * V + i], oi);
-        oi = fma(b.zzzz, block[at + 6u * V + i], oi);
-        o[i] = fma(b.wwww, block[at + 7u * V + i], oi);
-      }
-    }
+    add_values(&o, 0u, p0);
+    add_values(&o, 1u, p1);
+    add_values(&o, 2u, p2);
+    add_values(&o, 3u, p3);
   }
 
-  var total = sums[0];
-  for (var quad = 1u; quad < QUADS; quad++) {
-    total += sums[quad];
-  }
+  let total = sums0.x + sums0.y + sums1.x + sums1.y + sums2.x + sums2.y + sums3.x + sums3.y;
   if (thread < tile.y) {
     for (var i = 0u; i < V; i++) {
       y[row * H * V + head + i] = vec4<Elem>(o[i] / total);

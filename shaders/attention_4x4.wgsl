@@ -39,14 +39,11 @@ var<workgroup> queries: array<vec4f, select(1u, QUERIES * V, STAGE_QUERIES)>;
 var<workgroup> block: array<vec4f, KEYS * STRIDE>; // keys, then values
 var<workgroup> weights: array<vec4f, QUERIES * QUADS>;
 var<workgroup> maxima: array<f32, QUERIES * PARTS>;
-var<workgroup> shrinks: array<f32, QUERIES>;
+var<workgroup> tops: array<f32, QUERIES>; // greatest score so far, in units of log2
+var<workgroup> shrinks: array<f32, QUERIES>; // by which it makes the sums so far smaller; at last the sums of weights
 
-fn add_dot(a: vec4f, b: vec4f, sum: f32) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-fn add_scaled(p: vec4f, v0: vec4f, v1: vec4f, v2: vec4f, v3: vec4f, sum: vec4f) -> vec4f {
-  return fma(p.wwww, v3, fma(p.zzzz, v2, fma(p.yyyy, v1, fma(p.xxxx, v0, sum))));
+fn add(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
+  return fma(a.wwww, b[3], fma(a.zzzz, b[2], fma(a.yyyy, b[1], fma(a.xxxx, b[0], sum))));
 }
 
 fn add_up(p: vec4f) -> f32 {
@@ -75,12 +72,15 @@ fn key_at(tile: vec4u, at: u32, key: u32, i: u32) -> vec4f {
   return vec4f(qkv[(tile.z + min(key, tile.w - 1u)) * ROW + at + i]);
 }
 
-fn most(row: u32) -> f32 {
+// Meets the scores of a new block: its greatest raises the row's maximum, by which all sums so far shrink.
+fn raise(row: u32) {
   var most = maxima[row * PARTS];
   for (var part = 1u; part < PARTS; part++) {
     most = max(most, maxima[row * PARTS + part]);
   }
-  return most;
+  let top = max(tops[row], most * SCALE);
+  shrinks[row] = exp2(tops[row] - top);
+  tops[row] = top;
 }
 
 // The sum of a row's weights: each vector of the row holds that of the keys which were at its place in their block.
@@ -94,7 +94,7 @@ fn total(row: u32) -> f32 {
 
 fn store(tile: vec4u, head: u32, row: u32, column: u32, o: vec4f) {
   if (row < tile.y && column < V) {
-    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / total(row));
+    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / shrinks[row]);
   }
 }
 
@@ -112,10 +112,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (STAGE_QUERIES) {
     stage_queries(tile, head, thread);
   }
-  var top0 = LOWEST;
-  var top1 = LOWEST;
-  var top2 = LOWEST;
-  var top3 = LOWEST;
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    tops[i] = LOWEST;
+  }
   var sum00 = 0.0;
   var sum10 = 0.0;
   var sum20 = 0.0;
@@ -147,26 +146,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let q1 = query_at(tile, head, row + 1u, i);
         let q2 = query_at(tile, head, row + 2u, i);
         let q3 = query_at(tile, head, row + 3u, i);
-        let k00 = block[(part + 0u * PARTS + 0u * QUADS) * STRIDE + i];
-        s00.x = add_dot(q0, k00, s00.x);
-        s10.x = add_dot(q1, k00, s10.x);
-        s20.x = add_dot(q2, k00, s20.x);
-        s30.x = add_dot(q3, k00, s30.x);
-        let k01 = block[(part + 0u * PARTS + 1u * QUADS) * STRIDE + i];
-        s00.y = add_dot(q0, k01, s00.y);
-        s10.y = add_dot(q1, k01, s10.y);
-        s20.y = add_dot(q2, k01, s20.y);
-        s30.y = add_dot(q3, k01, s30.y);
-        let k02 = block[(part + 0u * PARTS + 2u * QUADS) * STRIDE + i];
-        s00.z = add_dot(q0, k02, s00.z);
-        s10.z = add_dot(q1, k02, s10.z);
-        s20.z = add_dot(q2, k02, s20.z);
-        s30.z = add_dot(q3, k02, s30.z);
-        let k03 = block[(part + 0u * PARTS + 3u * QUADS) * STRIDE + i];
-        s00.w = add_dot(q0, k03, s00.w);
-        s10.w = add_dot(q1, k03, s10.w);
-        s20.w = add_dot(q2, k03, s20.w);
-        s30.w = add_dot(q3, k03, s30.w);
+        let k0 = transpose(mat4x4f(block[(part + 0u * PARTS + 0u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 1u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 2u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 3u * QUADS) * STRIDE + i]));
+        s00 = add(s00, q0, k0);
+        s10 = add(s10, q1, k0);
+        s20 = add(s20, q2, k0);
+        s30 = add(s30, q3, k0);
       }
       let valid0 = first + 4u * (part + 0u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
       s00 = select(vec4f(LOWEST), s00, valid0);
@@ -183,41 +167,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = thread; i < KEYS * V; i += THREADS) {
       block[i / V * STRIDE + i % V] = key_at(tile, head + 2u * H * V, first + i / V, i % V);
     }
+    for (var i = thread; i < QUERIES; i += THREADS) {
+      raise(i);
+    }
+    workgroupBarrier();
+
     if (scores) {
-      let new0 = max(top0, most(row + 0u) * SCALE);
-      let shrink0 = exp2(top0 - new0);
-      top0 = new0;
-      if (part == 0u) {
-        shrinks[row + 0u] = shrink0;
-      }
-      s00 = exp2(fma(s00, vec4f(SCALE), vec4f(-new0)));
+      let top0 = vec4f(-tops[row + 0u]);
+      let shrink0 = shrinks[row + 0u];
+      s00 = exp2(fma(s00, vec4f(SCALE), top0));
       sum00 = fma(sum00, shrink0, add_up(s00));
       weights[(row + 0u) * QUADS + part + 0u * PARTS] = s00;
-      let new1 = max(top1, most(row + 1u) * SCALE);
-      let shrink1 = exp2(top1 - new1);
-      top1 = new1;
-      if (part == 0u) {
-        shrinks[row + 1u] = shrink1;
-      }
-      s10 = exp2(fma(s10, vec4f(SCALE), vec4f(-new1)));
+      let top1 = vec4f(-tops[row + 1u]);
+      let shrink1 = shrinks[row + 1u];
+      s10 = exp2(fma(s10, vec4f(SCALE), top1));
       sum10 = fma(sum10, shrink1, add_up(s10));
       weights[(row + 1u) * QUADS + part + 0u * PARTS] = s10;
-      let new2 = max(top2, most(row + 2u) * SCALE);
-      let shrink2 = exp2(top2 - new2);
-      top2 = new2;
-      if (part == 0u) {
-        shrinks[row + 2u] = shrink2;
-      }
-      s20 = exp2(fma(s20, vec4f(SCALE), vec4f(-new2)));
+      let top2 = vec4f(-tops[row + 2u]);
+      let shrink2 = shrinks[row + 2u];
+      s20 = exp2(fma(s20, vec4f(SCALE), top2));
       sum20 = fma(sum20, shrink2, add_up(s20));
       weights[(row + 2u) * QUADS + part + 0u * PARTS] = s20;
-      let new3 = max(top3, most(row + 3u) * SCALE);
-      let shrink3 = exp2(top3 - new3);
-      top3 = new3;
-      if (part == 0u) {
-        shrinks[row + 3u] = shrink3;
-      }
-      s30 = exp2(fma(s30, vec4f(SCALE), vec4f(-new3)));
+      let top3 = vec4f(-tops[row + 3u]);
+      let shrink3 = shrinks[row + 3u];
+      s30 = exp2(fma(s30, vec4f(SCALE), top3));
       sum30 = fma(sum30, shrink3, add_up(s30));
       weights[(row + 3u) * QUADS + part + 0u * PARTS] = s30;
     }
@@ -248,18 +221,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let p5 = weights[(team + 5u) * QUADS + quad];
       let p6 = weights[(team + 6u) * QUADS + quad];
       let p7 = weights[(team + 7u) * QUADS + quad];
-      let v00 = block[(4u * quad + 0u) * STRIDE + column0];
-      let v01 = block[(4u * quad + 1u) * STRIDE + column0];
-      let v02 = block[(4u * quad + 2u) * STRIDE + column0];
-      let v03 = block[(4u * quad + 3u) * STRIDE + column0];
-      o00 = add_scaled(p0, v00, v01, v02, v03, o00);
-      o10 = add_scaled(p1, v00, v01, v02, v03, o10);
-      o20 = add_scaled(p2, v00, v01, v02, v03, o20);
-      o30 = add_scaled(p3, v00, v01, v02, v03, o30);
-      o40 = add_scaled(p4, v00, v01, v02, v03, o40);
-      o50 = add_scaled(p5, v00, v01, v02, v03, o50);
-      o60 = add_scaled(p6, v00, v01, v02, v03, o60);
-      o70 = add_scaled(p7, v00, v01, v02, v03, o70);
+      let v0 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column0], block[(4u * quad + 1u) * STRIDE + column0], block[(4u * quad + 2u) * STRIDE + column0], block[(4u * quad + 3u) * STRIDE + column0]);
+      o00 = add(o00, p0, v0);
+      o10 = add(o10, p1, v0);
+      o20 = add(o20, p2, v0);
+      o30 = add(o30, p3, v0);
+      o40 = add(o40, p4, v0);
+      o50 = add(o50, p5, v0);
+      o60 = add(o60, p6, v0);
+      o70 = add(o70, p7, v0);
     }
   }
 
@@ -269,6 +239,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     weights[(row + 1u) * QUADS + part + 0u * PARTS] = vec4f(sum10);
     weights[(row + 2u) * QUADS + part + 0u * PARTS] = vec4f(sum20);
     weights[(row + 3u) * QUADS + part + 0u * PARTS] = vec4f(sum30);
+  }
+  workgroupBarrier();
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    shrinks[i] = total(i);
   }
   workgroupBarrier();
   if (member < SIDE) {

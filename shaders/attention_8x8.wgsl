@@ -3,7 +3,7 @@
 // Work: a workgroup is 8·TEAMS queries of one image and one head: grid (T, H). A team of threads owns 8 queries. Keys come
 // in blocks through workgroup memory, values through the same memory after them. For a block a thread first computes
 // 8 queries x 8 keys of scores in registers, the team shares their maxima and weights through workgroup memory, then a
-// thread adds up 4 vectors of the output row of all 8 queries. At D = 72 both steps keep nearly all threads busy.
+// thread adds up 5 vectors of the output row of all 8 queries. At D = 72 both steps keep nearly all threads busy.
 // Rows of keys are an odd number of vectors apart, every fourth key beside another: threads read them without bank
 // conflicts. Values are converted to f32 once, while they are staged, not at each of their 8·TEAMS uses.
 // Numerics: see attention.wgsl, whose bits these are, whatever the number of teams.
@@ -26,7 +26,7 @@ const STRIDE = V | 1u; // vectors from one staged row to the next
 const QUADS = KEYS / 4u;
 const PARTS = QUADS / 2u; // threads side by side that compute all scores of a query
 const SCORERS = PARTS * 1u; // threads of a team that compute scores
-const SIDE = (V + 3u) / 4u; // threads of a team that add up values
+const SIDE = (V + 4u) / 5u; // threads of a team that add up values
 const TEAM = max(SCORERS, SIDE);
 const THREADS = TEAM * TEAMS;
 const QUERIES = 8u * TEAMS;
@@ -39,14 +39,11 @@ var<workgroup> queries: array<vec4f, select(1u, QUERIES * V, STAGE_QUERIES)>;
 var<workgroup> block: array<vec4f, KEYS * STRIDE>; // keys, then values
 var<workgroup> weights: array<vec4f, QUERIES * QUADS>;
 var<workgroup> maxima: array<f32, QUERIES * PARTS>;
-var<workgroup> shrinks: array<f32, QUERIES>;
+var<workgroup> tops: array<f32, QUERIES>; // greatest score so far, in units of log2
+var<workgroup> shrinks: array<f32, QUERIES>; // by which it makes the sums so far smaller; at last the sums of weights
 
-fn add_dot(a: vec4f, b: vec4f, sum: f32) -> f32 {
-  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
-}
-
-fn add_scaled(p: vec4f, v0: vec4f, v1: vec4f, v2: vec4f, v3: vec4f, sum: vec4f) -> vec4f {
-  return fma(p.wwww, v3, fma(p.zzzz, v2, fma(p.yyyy, v1, fma(p.xxxx, v0, sum))));
+fn add(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
+  return fma(a.wwww, b[3], fma(a.zzzz, b[2], fma(a.yyyy, b[1], fma(a.xxxx, b[0], sum))));
 }
 
 fn add_up(p: vec4f) -> f32 {
@@ -75,12 +72,15 @@ fn key_at(tile: vec4u, at: u32, key: u32, i: u32) -> vec4f {
   return vec4f(qkv[(tile.z + min(key, tile.w - 1u)) * ROW + at + i]);
 }
 
-fn most(row: u32) -> f32 {
+// Meets the scores of a new block: its greatest raises the row's maximum, by which all sums so far shrink.
+fn raise(row: u32) {
   var most = maxima[row * PARTS];
   for (var part = 1u; part < PARTS; part++) {
     most = max(most, maxima[row * PARTS + part]);
   }
-  return most;
+  let top = max(tops[row], most * SCALE);
+  shrinks[row] = exp2(tops[row] - top);
+  tops[row] = top;
 }
 
 // The sum of a row's weights: each vector of the row holds that of the keys which were at its place in their block.
@@ -94,7 +94,7 @@ fn total(row: u32) -> f32 {
 
 fn store(tile: vec4u, head: u32, row: u32, column: u32, o: vec4f) {
   if (row < tile.y && column < V) {
-    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / total(row));
+    y[(tile.x + row) * H * V + head + column] = vec4<Elem>(o / shrinks[row]);
   }
 }
 
@@ -111,18 +111,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let column1 = min(member + 1u * SIDE, V - 1u);
   let column2 = min(member + 2u * SIDE, V - 1u);
   let column3 = min(member + 3u * SIDE, V - 1u);
+  let column4 = min(member + 4u * SIDE, V - 1u);
 
   if (STAGE_QUERIES) {
     stage_queries(tile, head, thread);
   }
-  var top0 = LOWEST;
-  var top1 = LOWEST;
-  var top2 = LOWEST;
-  var top3 = LOWEST;
-  var top4 = LOWEST;
-  var top5 = LOWEST;
-  var top6 = LOWEST;
-  var top7 = LOWEST;
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    tops[i] = LOWEST;
+  }
   var sum00 = 0.0;
   var sum01 = 0.0;
   var sum10 = 0.0;
@@ -143,34 +139,42 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var o01 = vec4f();
   var o02 = vec4f();
   var o03 = vec4f();
+  var o04 = vec4f();
   var o10 = vec4f();
   var o11 = vec4f();
   var o12 = vec4f();
   var o13 = vec4f();
+  var o14 = vec4f();
   var o20 = vec4f();
   var o21 = vec4f();
   var o22 = vec4f();
   var o23 = vec4f();
+  var o24 = vec4f();
   var o30 = vec4f();
   var o31 = vec4f();
   var o32 = vec4f();
   var o33 = vec4f();
+  var o34 = vec4f();
   var o40 = vec4f();
   var o41 = vec4f();
   var o42 = vec4f();
   var o43 = vec4f();
+  var o44 = vec4f();
   var o50 = vec4f();
   var o51 = vec4f();
   var o52 = vec4f();
   var o53 = vec4f();
+  var o54 = vec4f();
   var o60 = vec4f();
   var o61 = vec4f();
   var o62 = vec4f();
   var o63 = vec4f();
+  var o64 = vec4f();
   var o70 = vec4f();
   var o71 = vec4f();
   var o72 = vec4f();
   var o73 = vec4f();
+  var o74 = vec4f();
 
   for (var first = 0u; first < tile.w; first += KEYS) {
     workgroupBarrier();
@@ -206,78 +210,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let q5 = query_at(tile, head, row + 5u, i);
         let q6 = query_at(tile, head, row + 6u, i);
         let q7 = query_at(tile, head, row + 7u, i);
-        let k00 = block[(part + 0u * PARTS + 0u * QUADS) * STRIDE + i];
-        s00.x = add_dot(q0, k00, s00.x);
-        s10.x = add_dot(q1, k00, s10.x);
-        s20.x = add_dot(q2, k00, s20.x);
-        s30.x = add_dot(q3, k00, s30.x);
-        s40.x = add_dot(q4, k00, s40.x);
-        s50.x = add_dot(q5, k00, s50.x);
-        s60.x = add_dot(q6, k00, s60.x);
-        s70.x = add_dot(q7, k00, s70.x);
-        let k01 = block[(part + 0u * PARTS + 1u * QUADS) * STRIDE + i];
-        s00.y = add_dot(q0, k01, s00.y);
-        s10.y = add_dot(q1, k01, s10.y);
-        s20.y = add_dot(q2, k01, s20.y);
-        s30.y = add_dot(q3, k01, s30.y);
-        s40.y = add_dot(q4, k01, s40.y);
-        s50.y = add_dot(q5, k01, s50.y);
-        s60.y = add_dot(q6, k01, s60.y);
-        s70.y = add_dot(q7, k01, s70.y);
-        let k02 = block[(part + 0u * PARTS + 2u * QUADS) * STRIDE + i];
-        s00.z = add_dot(q0, k02, s00.z);
-        s10.z = add_dot(q1, k02, s10.z);
-        s20.z = add_dot(q2, k02, s20.z);
-        s30.z = add_dot(q3, k02, s30.z);
-        s40.z = add_dot(q4, k02, s40.z);
-        s50.z = add_dot(q5, k02, s50.z);
-        s60.z = add_dot(q6, k02, s60.z);
-        s70.z = add_dot(q7, k02, s70.z);
-        let k03 = block[(part + 0u * PARTS + 3u * QUADS) * STRIDE + i];
-        s00.w = add_dot(q0, k03, s00.w);
-        s10.w = add_dot(q1, k03, s10.w);
-        s20.w = add_dot(q2, k03, s20.w);
-        s30.w = add_dot(q3, k03, s30.w);
-        s40.w = add_dot(q4, k03, s40.w);
-        s50.w = add_dot(q5, k03, s50.w);
-        s60.w = add_dot(q6, k03, s60.w);
-        s70.w = add_dot(q7, k03, s70.w);
-        let k10 = block[(part + 1u * PARTS + 0u * QUADS) * STRIDE + i];
-        s01.x = add_dot(q0, k10, s01.x);
-        s11.x = add_dot(q1, k10, s11.x);
-        s21.x = add_dot(q2, k10, s21.x);
-        s31.x = add_dot(q3, k10, s31.x);
-        s41.x = add_dot(q4, k10, s41.x);
-        s51.x = add_dot(q5, k10, s51.x);
-        s61.x = add_dot(q6, k10, s61.x);
-        s71.x = add_dot(q7, k10, s71.x);
-        let k11 = block[(part + 1u * PARTS + 1u * QUADS) * STRIDE + i];
-        s01.y = add_dot(q0, k11, s01.y);
-        s11.y = add_dot(q1, k11, s11.y);
-        s21.y = add_dot(q2, k11, s21.y);
-        s31.y = add_dot(q3, k11, s31.y);
-        s41.y = add_dot(q4, k11, s41.y);
-        s51.y = add_dot(q5, k11, s51.y);
-        s61.y = add_dot(q6, k11, s61.y);
-        s71.y = add_dot(q7, k11, s71.y);
-        let k12 = block[(part + 1u * PARTS + 2u * QUADS) * STRIDE + i];
-        s01.z = add_dot(q0, k12, s01.z);
-        s11.z = add_dot(q1, k12, s11.z);
-        s21.z = add_dot(q2, k12, s21.z);
-        s31.z = add_dot(q3, k12, s31.z);
-        s41.z = add_dot(q4, k12, s41.z);
-        s51.z = add_dot(q5, k12, s51.z);
-        s61.z = add_dot(q6, k12, s61.z);
-        s71.z = add_dot(q7, k12, s71.z);
-        let k13 = block[(part + 1u * PARTS + 3u * QUADS) * STRIDE + i];
-        s01.w = add_dot(q0, k13, s01.w);
-        s11.w = add_dot(q1, k13, s11.w);
-        s21.w = add_dot(q2, k13, s21.w);
-        s31.w = add_dot(q3, k13, s31.w);
-        s41.w = add_dot(q4, k13, s41.w);
-        s51.w = add_dot(q5, k13, s51.w);
-        s61.w = add_dot(q6, k13, s61.w);
-        s71.w = add_dot(q7, k13, s71.w);
+        let k0 = transpose(mat4x4f(block[(part + 0u * PARTS + 0u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 1u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 2u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 3u * QUADS) * STRIDE + i]));
+        s00 = add(s00, q0, k0);
+        s10 = add(s10, q1, k0);
+        s20 = add(s20, q2, k0);
+        s30 = add(s30, q3, k0);
+        s40 = add(s40, q4, k0);
+        s50 = add(s50, q5, k0);
+        s60 = add(s60, q6, k0);
+        s70 = add(s70, q7, k0);
+        let k1 = transpose(mat4x4f(block[(part + 1u * PARTS + 0u * QUADS) * STRIDE + i], block[(part + 1u * PARTS + 1u * QUADS) * STRIDE + i], block[(part + 1u * PARTS + 2u * QUADS) * STRIDE + i], block[(part + 1u * PARTS + 3u * QUADS) * STRIDE + i]));
+        s01 = add(s01, q0, k1);
+        s11 = add(s11, q1, k1);
+        s21 = add(s21, q2, k1);
+        s31 = add(s31, q3, k1);
+        s41 = add(s41, q4, k1);
+        s51 = add(s51, q5, k1);
+        s61 = add(s61, q6, k1);
+        s71 = add(s71, q7, k1);
       }
       let valid0 = first + 4u * (part + 0u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
       s00 = select(vec4f(LOWEST), s00, valid0);
@@ -311,101 +261,74 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var i = thread; i < KEYS * V; i += THREADS) {
       block[i / V * STRIDE + i % V] = key_at(tile, head + 2u * H * V, first + i / V, i % V);
     }
+    for (var i = thread; i < QUERIES; i += THREADS) {
+      raise(i);
+    }
+    workgroupBarrier();
+
     if (scores) {
-      let new0 = max(top0, most(row + 0u) * SCALE);
-      let shrink0 = exp2(top0 - new0);
-      top0 = new0;
-      if (part == 0u) {
-        shrinks[row + 0u] = shrink0;
-      }
-      s00 = exp2(fma(s00, vec4f(SCALE), vec4f(-new0)));
+      let top0 = vec4f(-tops[row + 0u]);
+      let shrink0 = shrinks[row + 0u];
+      s00 = exp2(fma(s00, vec4f(SCALE), top0));
       sum00 = fma(sum00, shrink0, add_up(s00));
       weights[(row + 0u) * QUADS + part + 0u * PARTS] = s00;
-      s01 = exp2(fma(s01, vec4f(SCALE), vec4f(-new0)));
+      s01 = exp2(fma(s01, vec4f(SCALE), top0));
       sum01 = fma(sum01, shrink0, add_up(s01));
       weights[(row + 0u) * QUADS + part + 1u * PARTS] = s01;
-      let new1 = max(top1, most(row + 1u) * SCALE);
-      let shrink1 = exp2(top1 - new1);
-      top1 = new1;
-      if (part == 0u) {
-        shrinks[row + 1u] = shrink1;
-      }
-      s10 = exp2(fma(s10, vec4f(SCALE), vec4f(-new1)));
+      let top1 = vec4f(-tops[row + 1u]);
+      let shrink1 = shrinks[row + 1u];
+      s10 = exp2(fma(s10, vec4f(SCALE), top1));
       sum10 = fma(sum10, shrink1, add_up(s10));
       weights[(row + 1u) * QUADS + part + 0u * PARTS] = s10;
-      s11 = exp2(fma(s11, vec4f(SCALE), vec4f(-new1)));
+      s11 = exp2(fma(s11, vec4f(SCALE), top1));
       sum11 = fma(sum11, shrink1, add_up(s11));
       weights[(row + 1u) * QUADS + part + 1u * PARTS] = s11;
-      let new2 = max(top2, most(row + 2u) * SCALE);
-      let shrink2 = exp2(top2 - new2);
-      top2 = new2;
-      if (part == 0u) {
-        shrinks[row + 2u] = shrink2;
-      }
-      s20 = exp2(fma(s20, vec4f(SCALE), vec4f(-new2)));
+      let top2 = vec4f(-tops[row + 2u]);
+      let shrink2 = shrinks[row + 2u];
+      s20 = exp2(fma(s20, vec4f(SCALE), top2));
       sum20 = fma(sum20, shrink2, add_up(s20));
       weights[(row + 2u) * QUADS + part + 0u * PARTS] = s20;
-      s21 = exp2(fma(s21, vec4f(SCALE), vec4f(-new2)));
+      s21 = exp2(fma(s21, vec4f(SCALE), top2));
       sum21 = fma(sum21, shrink2, add_up(s21));
       weights[(row + 2u) * QUADS + part + 1u * PARTS] = s21;
-      let new3 = max(top3, most(row + 3u) * SCALE);
-      let shrink3 = exp2(top3 - new3);
-      top3 = new3;
-      if (part == 0u) {
-        shrinks[row + 3u] = shrink3;
-      }
-      s30 = exp2(fma(s30, vec4f(SCALE), vec4f(-new3)));
+      let top3 = vec4f(-tops[row + 3u]);
+      let shrink3 = shrinks[row + 3u];
+      s30 = exp2(fma(s30, vec4f(SCALE), top3));
       sum30 = fma(sum30, shrink3, add_up(s30));
       weights[(row + 3u) * QUADS + part + 0u * PARTS] = s30;
-      s31 = exp2(fma(s31, vec4f(SCALE), vec4f(-new3)));
+      s31 = exp2(fma(s31, vec4f(SCALE), top3));
       sum31 = fma(sum31, shrink3, add_up(s31));
       weights[(row + 3u) * QUADS + part + 1u * PARTS] = s31;
-      let new4 = max(top4, most(row + 4u) * SCALE);
-      let shrink4 = exp2(top4 - new4);
-      top4 = new4;
-      if (part == 0u) {
-        shrinks[row + 4u] = shrink4;
-      }
-      s40 = exp2(fma(s40, vec4f(SCALE), vec4f(-new4)));
+      let top4 = vec4f(-tops[row + 4u]);
+      let shrink4 = shrinks[row + 4u];
+      s40 = exp2(fma(s40, vec4f(SCALE), top4));
       sum40 = fma(sum40, shrink4, add_up(s40));
       weights[(row + 4u) * QUADS + part + 0u * PARTS] = s40;
-      s41 = exp2(fma(s41, vec4f(SCALE), vec4f(-new4)));
+      s41 = exp2(fma(s41, vec4f(SCALE), top4));
       sum41 = fma(sum41, shrink4, add_up(s41));
       weights[(row + 4u) * QUADS + part + 1u * PARTS] = s41;
-      let new5 = max(top5, most(row + 5u) * SCALE);
-      let shrink5 = exp2(top5 - new5);
-      top5 = new5;
-      if (part == 0u) {
-        shrinks[row + 5u] = shrink5;
-      }
-      s50 = exp2(fma(s50, vec4f(SCALE), vec4f(-new5)));
+      let top5 = vec4f(-tops[row + 5u]);
+      let shrink5 = shrinks[row + 5u];
+      s50 = exp2(fma(s50, vec4f(SCALE), top5));
       sum50 = fma(sum50, shrink5, add_up(s50));
       weights[(row + 5u) * QUADS + part + 0u * PARTS] = s50;
-      s51 = exp2(fma(s51, vec4f(SCALE), vec4f(-new5)));
+      s51 = exp2(fma(s51, vec4f(SCALE), top5));
       sum51 = fma(sum51, shrink5, add_up(s51));
       weights[(row + 5u) * QUADS + part + 1u * PARTS] = s51;
-      let new6 = max(top6, most(row + 6u) * SCALE);
-      let shrink6 = exp2(top6 - new6);
-      top6 = new6;
-      if (part == 0u) {
-        shrinks[row + 6u] = shrink6;
-      }
-      s60 = exp2(fma(s60, vec4f(SCALE), vec4f(-new6)));
+      let top6 = vec4f(-tops[row + 6u]);
+      let shrink6 = shrinks[row + 6u];
+      s60 = exp2(fma(s60, vec4f(SCALE), top6));
       sum60 = fma(sum60, shrink6, add_up(s60));
       weights[(row + 6u) * QUADS + part + 0u * PARTS] = s60;
-      s61 = exp2(fma(s61, vec4f(SCALE), vec4f(-new6)));
+      s61 = exp2(fma(s61, vec4f(SCALE), top6));
       sum61 = fma(sum61, shrink6, add_up(s61));
       weights[(row + 6u) * QUADS + part + 1u * PARTS] = s61;
-      let new7 = max(top7, most(row + 7u) * SCALE);
-      let shrink7 = exp2(top7 - new7);
-      top7 = new7;
-      if (part == 0u) {
-        shrinks[row + 7u] = shrink7;
-      }
-      s70 = exp2(fma(s70, vec4f(SCALE), vec4f(-new7)));
+      let top7 = vec4f(-tops[row + 7u]);
+      let shrink7 = shrinks[row + 7u];
+      s70 = exp2(fma(s70, vec4f(SCALE), top7));
       sum70 = fma(sum70, shrink7, add_up(s70));
       weights[(row + 7u) * QUADS + part + 0u * PARTS] = s70;
-      s71 = exp2(fma(s71, vec4f(SCALE), vec4f(-new7)));
+      s71 = exp2(fma(s71, vec4f(SCALE), top7));
       sum71 = fma(sum71, shrink7, add_up(s71));
       weights[(row + 7u) * QUADS + part + 1u * PARTS] = s71;
     }
@@ -416,41 +339,49 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     o01 *= scale0;
     o02 *= scale0;
     o03 *= scale0;
+    o04 *= scale0;
     let scale1 = shrinks[team + 1u];
     o10 *= scale1;
     o11 *= scale1;
     o12 *= scale1;
     o13 *= scale1;
+    o14 *= scale1;
     let scale2 = shrinks[team + 2u];
     o20 *= scale2;
     o21 *= scale2;
     o22 *= scale2;
     o23 *= scale2;
+    o24 *= scale2;
     let scale3 = shrinks[team + 3u];
     o30 *= scale3;
     o31 *= scale3;
     o32 *= scale3;
     o33 *= scale3;
+    o34 *= scale3;
     let scale4 = shrinks[team + 4u];
     o40 *= scale4;
     o41 *= scale4;
     o42 *= scale4;
     o43 *= scale4;
+    o44 *= scale4;
     let scale5 = shrinks[team + 5u];
     o50 *= scale5;
     o51 *= scale5;
     o52 *= scale5;
     o53 *= scale5;
+    o54 *= scale5;
     let scale6 = shrinks[team + 6u];
     o60 *= scale6;
     o61 *= scale6;
     o62 *= scale6;
     o63 *= scale6;
+    o64 *= scale6;
     let scale7 = shrinks[team + 7u];
     o70 *= scale7;
     o71 *= scale7;
     o72 *= scale7;
     o73 *= scale7;
+    o74 *= scale7;
     for (var quad = 0u; quad < QUADS; quad++) {
       let p0 = weights[(team + 0u) * QUADS + quad];
       let p1 = weights[(team + 1u) * QUADS + quad];
@@ -460,54 +391,51 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let p5 = weights[(team + 5u) * QUADS + quad];
       let p6 = weights[(team + 6u) * QUADS + quad];
       let p7 = weights[(team + 7u) * QUADS + quad];
-      let v00 = block[(4u * quad + 0u) * STRIDE + column0];
-      let v01 = block[(4u * quad + 1u) * STRIDE + column0];
-      let v02 = block[(4u * quad + 2u) * STRIDE + column0];
-      let v03 = block[(4u * quad + 3u) * STRIDE + column0];
-      o00 = add_scaled(p0, v00, v01, v02, v03, o00);
-      o10 = add_scaled(p1, v00, v01, v02, v03, o10);
-      o20 = add_scaled(p2, v00, v01, v02, v03, o20);
-      o30 = add_scaled(p3, v00, v01, v02, v03, o30);
-      o40 = add_scaled(p4, v00, v01, v02, v03, o40);
-      o50 = add_scaled(p5, v00, v01, v02, v03, o50);
-      o60 = add_scaled(p6, v00, v01, v02, v03, o60);
-      o70 = add_scaled(p7, v00, v01, v02, v03, o70);
-      let v10 = block[(4u * quad + 0u) * STRIDE + column1];
-      let v11 = block[(4u * quad + 1u) * STRIDE + column1];
-      let v12 = block[(4u * quad + 2u) * STRIDE + column1];
-      let v13 = block[(4u * quad + 3u) * STRIDE + column1];
-      o01 = add_scaled(p0, v10, v11, v12, v13, o01);
-      o11 = add_scaled(p1, v10, v11, v12, v13, o11);
-      o21 = add_scaled(p2, v10, v11, v12, v13, o21);
-      o31 = add_scaled(p3, v10, v11, v12, v13, o31);
-      o41 = add_scaled(p4, v10, v11, v12, v13, o41);
-      o51 = add_scaled(p5, v10, v11, v12, v13, o51);
-      o61 = add_scaled(p6, v10, v11, v12, v13, o61);
-      o71 = add_scaled(p7, v10, v11, v12, v13, o71);
-      let v20 = block[(4u * quad + 0u) * STRIDE + column2];
-      let v21 = block[(4u * quad + 1u) * STRIDE + column2];
-      let v22 = block[(4u * quad + 2u) * STRIDE + column2];
-      let v23 = block[(4u * quad + 3u) * STRIDE + column2];
-      o02 = add_scaled(p0, v20, v21, v22, v23, o02);
-      o12 = add_scaled(p1, v20, v21, v22, v23, o12);
-      o22 = add_scaled(p2, v20, v21, v22, v23, o22);
-      o32 = add_scaled(p3, v20, v21, v22, v23, o32);
-      o42 = add_scaled(p4, v20, v21, v22, v23, o42);
-      o52 = add_scaled(p5, v20, v21, v22, v23, o52);
-      o62 = add_scaled(p6, v20, v21, v22, v23, o62);
-      o72 = add_scaled(p7, v20, v21, v22, v23, o72);
-      let v30 = block[(4u * quad + 0u) * STRIDE + column3];
-      let v31 = block[(4u * quad + 1u) * STRIDE + column3];
-      let v32 = block[(4u * quad + 2u) * STRIDE + column3];
-      let v33 = block[(4u * quad + 3u) * STRIDE + column3];
-      o03 = add_scaled(p0, v30, v31, v32, v33, o03);
-      o13 = add_scaled(p1, v30, v31, v32, v33, o13);
-      o23 = add_scaled(p2, v30, v31, v32, v33, o23);
-      o33 = add_scaled(p3, v30, v31, v32, v33, o33);
-      o43 = add_scaled(p4, v30, v31, v32, v33, o43);
-      o53 = add_scaled(p5, v30, v31, v32, v33, o53);
-      o63 = add_scaled(p6, v30, v31, v32, v33, o63);
-      o73 = add_scaled(p7, v30, v31, v32, v33, o73);
+      let v0 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column0], block[(4u * quad + 1u) * STRIDE + column0], block[(4u * quad + 2u) * STRIDE + column0], block[(4u * quad + 3u) * STRIDE + column0]);
+      o00 = add(o00, p0, v0);
+      o10 = add(o10, p1, v0);
+      o20 = add(o20, p2, v0);
+      o30 = add(o30, p3, v0);
+      o40 = add(o40, p4, v0);
+      o50 = add(o50, p5, v0);
+      o60 = add(o60, p6, v0);
+      o70 = add(o70, p7, v0);
+      let v1 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column1], block[(4u * quad + 1u) * STRIDE + column1], block[(4u * quad + 2u) * STRIDE + column1], block[(4u * quad + 3u) * STRIDE + column1]);
+      o01 = add(o01, p0, v1);
+      o11 = add(o11, p1, v1);
+      o21 = add(o21, p2, v1);
+      o31 = add(o31, p3, v1);
+      o41 = add(o41, p4, v1);
+      o51 = add(o51, p5, v1);
+      o61 = add(o61, p6, v1);
+      o71 = add(o71, p7, v1);
+      let v2 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column2], block[(4u * quad + 1u) * STRIDE + column2], block[(4u * quad + 2u) * STRIDE + column2], block[(4u * quad + 3u) * STRIDE + column2]);
+      o02 = add(o02, p0, v2);
+      o12 = add(o12, p1, v2);
+      o22 = add(o22, p2, v2);
+      o32 = add(o32, p3, v2);
+      o42 = add(o42, p4, v2);
+      o52 = add(o52, p5, v2);
+      o62 = add(o62, p6, v2);
+      o72 = add(o72, p7, v2);
+      let v3 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column3], block[(4u * quad + 1u) * STRIDE + column3], block[(4u * quad + 2u) * STRIDE + column3], block[(4u * quad + 3u) * STRIDE + column3]);
+      o03 = add(o03, p0, v3);
+      o13 = add(o13, p1, v3);
+      o23 = add(o23, p2, v3);
+      o33 = add(o33, p3, v3);
+      o43 = add(o43, p4, v3);
+      o53 = add(o53, p5, v3);
+      o63 = add(o63, p6, v3);
+      o73 = add(o73, p7, v3);
+      let v4 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column4], block[(4u * quad + 1u) * STRIDE + column4], block[(4u * quad + 2u) * STRIDE + column4], block[(4u * quad + 3u) * STRIDE + column4]);
+      o04 = add(o04, p0, v4);
+      o14 = add(o14, p1, v4);
+      o24 = add(o24, p2, v4);
+      o34 = add(o34, p3, v4);
+      o44 = add(o44, p4, v4);
+      o54 = add(o54, p5, v4);
+      o64 = add(o64, p6, v4);
+      o74 = add(o74, p7, v4);
     }
   }
 
@@ -531,38 +459,50 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     weights[(row + 7u) * QUADS + part + 1u * PARTS] = vec4f(sum71);
   }
   workgroupBarrier();
+  for (var i = thread; i < QUERIES; i += THREADS) {
+    shrinks[i] = total(i);
+  }
+  workgroupBarrier();
   if (member < SIDE) {
     store(tile, head, team + 0u, member, o00);
     store(tile, head, team + 0u, member + 1u * SIDE, o01);
     store(tile, head, team + 0u, member + 2u * SIDE, o02);
     store(tile, head, team + 0u, member + 3u * SIDE, o03);
+    store(tile, head, team + 0u, member + 4u * SIDE, o04);
     store(tile, head, team + 1u, member, o10);
     store(tile, head, team + 1u, member + 1u * SIDE, o11);
     store(tile, head, team + 1u, member + 2u * SIDE, o12);
     store(tile, head, team + 1u, member + 3u * SIDE, o13);
+    store(tile, head, team + 1u, member + 4u * SIDE, o14);
     store(tile, head, team + 2u, member, o20);
     store(tile, head, team + 2u, member + 1u * SIDE, o21);
     store(tile, head, team + 2u, member + 2u * SIDE, o22);
     store(tile, head, team + 2u, member + 3u * SIDE, o23);
+    store(tile, head, team + 2u, member + 4u * SIDE, o24);
     store(tile, head, team + 3u, member, o30);
     store(tile, head, team + 3u, member + 1u * SIDE, o31);
     store(tile, head, team + 3u, member + 2u * SIDE, o32);
     store(tile, head, team + 3u, member + 3u * SIDE, o33);
+    store(tile, head, team + 3u, member + 4u * SIDE, o34);
     store(tile, head, team + 4u, member, o40);
     store(tile, head, team + 4u, member + 1u * SIDE, o41);
     store(tile, head, team + 4u, member + 2u * SIDE, o42);
     store(tile, head, team + 4u, member + 3u * SIDE, o43);
+    store(tile, head, team + 4u, member + 4u * SIDE, o44);
     store(tile, head, team + 5u, member, o50);
     store(tile, head, team + 5u, member + 1u * SIDE, o51);
     store(tile, head, team + 5u, member + 2u * SIDE, o52);
     store(tile, head, team + 5u, member + 3u * SIDE, o53);
+    store(tile, head, team + 5u, member + 4u * SIDE, o54);
     store(tile, head, team + 6u, member, o60);
     store(tile, head, team + 6u, member + 1u * SIDE, o61);
     store(tile, head, team + 6u, member + 2u * SIDE, o62);
     store(tile, head, team + 6u, member + 3u * SIDE, o63);
+    store(tile, head, team + 6u, member + 4u * SIDE, o64);
     store(tile, head, team + 7u, member, o70);
     store(tile, head, team + 7u, member + 1u * SIDE, o71);
     store(tile, head, team + 7u, member + 2u * SIDE, o72);
     store(tile, head, team + 7u, member + 3u * SIDE, o73);
+    store(tile, head, team + 7u, member + 4u * SIDE, o74);
   }
 }

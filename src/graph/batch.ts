@@ -25,7 +25,7 @@ export interface BatchTables {
   readonly size: Uint32Array
 }
 
-/** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles. */
+/** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles, A attended pairs. */
 export function packBatch(images: readonly BatchImage[], patch: number, queryTile: number): BatchTables {
   const segments = images.map(({ grid: [rows, columns] }) => rows * columns)
   const P = segments.reduce((sum, rows) => sum + rows, 0)
@@ -43,7 +43,8 @@ export function packBatch(images: readonly BatchImage[], patch: number, queryTil
     V += data.length
   }
   const tiles = attentionTiles(segments, queryTile)
-  return { run: { P, V, T: tiles.length / 4 }, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
+  const A = segments.reduce((sum, rows) => sum + rows * rows, 0)
+  return { run: { P, V, T: tiles.length / 4, A }, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
 }
 
 /** Cuts a list of pictures where a batch would exceed what one binding holds. */
