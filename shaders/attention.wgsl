@@ -11,7 +11,7 @@
 
 const H = 16u;
 const D = 72u; // multiple of 4
-const KEYS = 32u; // keys of a block: 8, 16, 24 or 32
+const KEYS = 32u; // keys of a block: 8, 16 or 32
 const TILE = 128u; // queries of a workgroup, one a thread
 const LOG2E = 1.4426950408889634;
 alias Elem = f32; // element of qkv and y: f32, f16
@@ -20,6 +20,7 @@ const SCALE = LOG2E / sqrt(f32(D));
 const LOWEST = -3.4e38; // minus infinity would make NaN of LOWEST - LOWEST
 const V = D / 4u; // vectors of a head
 const ROW = 3u * H * V; // vectors of a row of qkv
+const NONE = mat2x4f(vec4f(LOWEST), vec4f(LOWEST)); // scores of keys beyond a block
 alias Head = array<vec4f, V>; // a query, or its output
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<Elem>>; // [P, 3C]
@@ -49,12 +50,12 @@ fn stage(tile: vec4u, at: u32, first: u32, thread: u32) {
   workgroupBarrier();
 }
 
-// Scores of eight keys of a block, of which 'left' are keys of the image. Eights beyond the block score nothing.
+// Scores of eight keys of a block, of which 'left' are keys of the image.
 fn scores(q: ptr<function, Head>, eight: u32, left: u32) -> mat2x4f {
   var a = vec4f();
   var b = vec4f();
   let at = 8u * eight * V;
-  for (var i = 0u; i < V && 8u * eight < KEYS; i++) {
+  for (var i = 0u; i < V; i++) {
     let qi = (*q)[i];
     a.x = add_dot(qi, block[at + i], a.x);
     a.y = add_dot(qi, block[at + V + i], a.y);
@@ -78,7 +79,7 @@ fn add_sums(sums: vec2f, shrink: f32, p: mat2x4f) -> vec2f {
 
 fn add_values(o: ptr<function, Head>, eight: u32, p: mat2x4f) {
   let at = 8u * eight * V;
-  for (var i = 0u; i < V && 8u * eight < KEYS; i++) {
+  for (var i = 0u; i < V; i++) {
     var oi = fma(p[0].xxxx, block[at + i], (*o)[i]);
     oi = fma(p[0].yyyy, block[at + V + i], oi);
     oi = fma(p[0].zzzz, block[at + 2u * V + i], oi);
@@ -109,11 +110,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   for (var first = 0u; first < tile.w; first += KEYS) {
     stage(tile, head + H * V, first, thread);
-    let left = min(tile.w - first, KEYS);
+    let left = tile.w - first;
     var p0 = scores(&q, 0u, left);
-    var p1 = scores(&q, 1u, left);
-    var p2 = scores(&q, 2u, left);
-    var p3 = scores(&q, 3u, left);
+    var p1 = NONE;
+    var p2 = NONE;
+    var p3 = NONE;
+    if (KEYS > 8u) {
+      p1 = scores(&q, 1u, left);
+    }
+    if (KEYS > 16u) {
+      p2 = scores(&q, 2u, left);
+      p3 = scores(&q, 3u, left);
+    }
     let most = max(max(max(p0[0], p0[1]), max(p1[0], p1[1])), max(max(p2[0], p2[1]), max(p3[0], p3[1])));
     let new_top = max(top, max(max(most.x, most.y), max(most.z, most.w)) * SCALE);
     let shrink = exp2(top - new_top);
@@ -132,9 +140,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       o[i] *= shrink;
     }
     add_values(&o, 0u, p0);
-    add_values(&o, 1u, p1);
-    add_values(&o, 2u, p2);
-    add_values(&o, 3u, p3);
+    if (KEYS > 8u) {
+      add_values(&o, 1u, p1);
+    }
+    if (KEYS > 16u) {
+      add_values(&o, 2u, p2);
+      add_values(&o, 3u, p3);
+    }
   }
 
   let total = sums0.x + sums0.y + sums1.x + sums1.y + sums2.x + sums2.y + sums3.x + sums3.y;

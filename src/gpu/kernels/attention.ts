@@ -6,11 +6,11 @@ import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32 } from './weights.js'
 
 /**
- * How the work is divided; no variant changes a bit of the result. `query` keeps one query a thread, for devices that run
- * on a CPU. The others are register tiles of 4x4 or 8x8 scores a thread, for 32 or 64 queries a workgroup (fewer where
- * invocations or memory do not allow them); `-staged` keeps the queries in workgroup memory too, others in the cache.
+ * How the work is divided, and queries of a workgroup; no variant changes a bit of the result. `query` keeps one query a
+ * thread, for devices that run on a CPU. The others are register tiles of 4x4 or 8x8 scores a thread (fewer queries where
+ * 256 invocations do not reach); `-staged` keeps queries in workgroup memory too, the others leave them to the cache.
  */
-export type AttentionVariant = '4x4-32' | '4x4-32-staged' | '4x4-64' | '4x4-64-staged' | '8x8-64' | 'query'
+export type AttentionVariant = '4x4-32' | '4x4-32-staged' | '4x4-64' | '4x4-64-staged' | '8x8-64' | 'query-128' | 'query-256'
 
 export interface AttentionSpec {
   /** H */
@@ -24,7 +24,7 @@ export interface AttentionSpec {
 }
 
 const MAX_HEAD_SIZE = 256
-const THREADS = 256 // of a workgroup, and of TILE in attention.wgsl half of them: what every device has
+const THREADS = 256 // invocations of a workgroup that every device has
 
 interface Shape {
   readonly name: string
@@ -51,8 +51,10 @@ const TEAM_ROWS = 8
 
 function shapeOf({ headSize, variant = '4x4-32' }: AttentionSpec): Shape {
   switch (variant) {
-    case 'query':
-      return oneQueryAThread(headSize)
+    case 'query-128':
+      return oneQueryAThread(128, headSize)
+    case 'query-256':
+      return oneQueryAThread(256, headSize)
     case '4x4-32':
       return tiled('4x4', 32, headSize, false)
     case '4x4-32-staged':
@@ -66,8 +68,7 @@ function shapeOf({ headSize, variant = '4x4-32' }: AttentionSpec): Shape {
   }
 }
 
-function oneQueryAThread(D: number): Shape {
-  const queries = THREADS / 2
+function oneQueryAThread(queries: number, D: number): Shape {
   const keys = blockKeys(D)
   return {
     name: 'attention',
@@ -110,8 +111,8 @@ export function attentionVariants(
   spec: AttentionSpec,
 ): readonly AttentionVariant[] {
   const list: readonly AttentionVariant[] = device.software
-    ? ['query', '8x8-64']
-    : ['4x4-64-staged', '4x4-32-staged', '4x4-64', '4x4-32', '8x8-64']
+    ? ['query-128', 'query-256', '8x8-64']
+    : ['4x4-32-staged', '4x4-64-staged', '4x4-32', '4x4-64', '8x8-64']
   return list.filter(
     (variant) => shapeOf({ ...spec, variant }).workgroupBytes <= device.limits.maxComputeWorkgroupStorageSize,
   )
