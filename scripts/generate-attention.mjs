@@ -8,7 +8,6 @@ const range = (count) => Array.from({ length: count }, (_, i) => i)
 const lines = (count, line) => range(count).map(line).join('\n')
 /** One line for each pair of a row and a part (a vector of keys, or of columns). */
 const each = (rows, parts, line) => lines(rows * parts, (i) => line(Math.floor(i / parts), i % parts))
-const lane = (i) => 'xyzw'[i]
 
 const ROWS = 8 // queries of a team, all of which each of its threads weighs values for
 

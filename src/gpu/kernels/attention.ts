@@ -10,7 +10,8 @@ import { requireMultipleOf4, u32 } from './weights.js'
  * thread, for devices that run on a CPU. The others are register tiles of 4x4 or 8x8 scores a thread (fewer queries where
  * 256 invocations do not reach); `-staged` keeps queries in workgroup memory too, the others leave them to the cache.
  */
-export type AttentionVariant = '4x4-32' | '4x4-32-staged' | '4x4-64' | '4x4-64-staged' | '8x8-64' | 'query-128' | 'query-256'
+export type AttentionVariant =
+  '4x4-32' | '4x4-32-staged' | '4x4-64' | '4x4-64-staged' | '8x8-32' | '8x8-64' | 'query-128' | 'query-256'
 
 export interface AttentionSpec {
   /** H */
@@ -63,6 +64,8 @@ function shapeOf({ headSize, variant = '4x4-32' }: AttentionSpec): Shape {
       return tiled('4x4', 64, headSize, false)
     case '4x4-64-staged':
       return tiled('4x4', 64, headSize, true)
+    case '8x8-32':
+      return tiled('8x8', 32, headSize, false)
     case '8x8-64':
       return tiled('8x8', 64, headSize, false)
   }
@@ -107,12 +110,12 @@ function tiled(tile: keyof typeof TILED, wanted: number, D: number, staged: bool
  * do best with few loads (`8x8-64`) or loads that all threads share (`query`); on GPUs 4x4 fits any register file.
  */
 export function attentionVariants(
-  device: { readonly software: boolean; readonly limits: GPUSupportedLimits },
+  device: { readonly software: boolean; readonly limits: Pick<GPUSupportedLimits, 'maxComputeWorkgroupStorageSize'> },
   spec: AttentionSpec,
 ): readonly AttentionVariant[] {
   const list: readonly AttentionVariant[] = device.software
-    ? ['query-128', 'query-256', '8x8-64']
-    : ['4x4-32-staged', '4x4-64-staged', '4x4-32', '4x4-64', '8x8-64']
+    ? ['query-128', 'query-256', '8x8-64', '8x8-32']
+    : ['4x4-32-staged', '4x4-64-staged', '4x4-32', '4x4-64', '8x8-32']
   return list.filter(
     (variant) => shapeOf({ ...spec, variant }).workgroupBytes <= device.limits.maxComputeWorkgroupStorageSize,
   )

@@ -11,10 +11,10 @@ export const ATTENTION_CASES: readonly AttentionCase[] = [
   { heads: 1, headSize: 4, segments: [1, 9], type: 'f32' },
   { heads: 2, headSize: 64, segments: [63], type: 'f32' },
   { heads: 3, headSize: 72, segments: [1, 7, 63, 64, 65, 257], type: 'f32' },
-  { heads: 2, headSize: 80, segments: [129], type: 'f32' },
-  { heads: 1, headSize: 128, segments: [130, 1], type: 'f32' },
+  { heads: 2, headSize: 80, segments: [65], type: 'f32' },
+  { heads: 1, headSize: 128, segments: [33], type: 'f32' },
   { heads: 1, headSize: 256, segments: [33], type: 'f32' },
-  { heads: 1, headSize: 72, segments: [1032], type: 'f32' },
+  { heads: 1, headSize: 72, segments: [1032, 2], type: 'f32' },
   { heads: 2, headSize: 72, segments: [1, 37, 130], type: 'f16' },
   { heads: 1, headSize: 4, segments: [3], type: 'f16' },
 ]

@@ -38,7 +38,7 @@ async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Floa
 }
 
 /** One variant of each shader file; the others differ in constants only. */
-const SHADERS: readonly AttentionVariant[] = ['4x4-32', '8x8-64', 'query-128']
+const SHADERS: readonly AttentionVariant[] = ['4x4-32', '8x8-32', 'query-128']
 
 /** Runs variants, which must agree to the last bit. */
 async function runAll(variants: readonly AttentionVariant[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {
@@ -46,7 +46,12 @@ async function runAll(variants: readonly AttentionVariant[], of: AttentionCase, 
   for (const variant of variants) runs.push(await run(attention({ ...of, variant }), { ...of, variant }, qkv))
   const [first, ...others] = runs
   if (!first) throw new Error('no variant')
-  others.forEach((y, i) => expect(y.findIndex((v, k) => v !== first[k]), variants[i + 1]).toBe(-1))
+  others.forEach((y, i) =>
+    expect(
+      y.findIndex((v, k) => v !== first[k]),
+      variants[i + 1],
+    ).toBe(-1),
+  )
   return first
 }
 
@@ -150,13 +155,13 @@ describe('attention of difficult numbers', () => {
   })
 })
 
-it('gives an image the same bits alone and packed, with every variant of a GPU and of a CPU', async () => {
+it('gives an image the same bits alone, packed, and again, with every variant of a GPU and of a CPU', async () => {
   const packed: AttentionCase = { heads: 1, headSize: 72, segments: [1, 37, 130, 2], type: 'f32' }
   const { limits } = device
   const variants = [true, false].flatMap((software) => attentionVariants({ software, limits }, packed))
   const C = width(packed)
   const qkv = inputOf(packed)
-  const together = await runAll(variants, packed, qkv)
+  const together = await runAll([...variants, '4x4-32'], packed, qkv)
   let first = 0
   for (const rows of packed.segments) {
     const alone: AttentionCase = { ...packed, segments: [rows] }
@@ -166,16 +171,10 @@ it('gives an image the same bits alone and packed, with every variant of a GPU a
   }
 })
 
-it('gives the same bits twice', async () => {
-  const of: AttentionCase = { heads: 2, headSize: 72, segments: [130], type: 'f32' }
-  const twice: readonly AttentionVariant[] = ['4x4-32', '4x4-32', 'query-128', 'query-128']
-  await runAll(twice, of, inputOf(of))
-})
-
 it('offers every device a variant for every head, best guess first, and none beyond its memory', () => {
   for (let headSize = 4; headSize <= 256; headSize += 4) {
     for (const software of [true, false]) {
-      const limits = { ...device.limits, maxComputeWorkgroupStorageSize: 16384 }
+      const limits = { maxComputeWorkgroupStorageSize: 16384 }
       const variants = attentionVariants({ software, limits }, { heads: 1, headSize, type: 'f32' })
       expect(variants.length).toBeGreaterThan(0)
       for (const variant of variants) {
