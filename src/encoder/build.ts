@@ -59,7 +59,7 @@ export async function buildExecutor(
 
 /** Work of a picture below which measuring costs more than a better choice would win. */
 const WORTH_TUNING_FLOPS = 20e9
-const ONE_PICTURE = { P: 1024, T: 16 }
+const ONE_PICTURE = { P: 1024, A: 1024 ** 2 }
 
 /** Before any weight is uploaded, which would disturb the measuring. */
 async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOptions): Promise<Tuning> {

@@ -1,7 +1,7 @@
 import { SovitError } from '../errors.js'
 import type { Arithmetic } from './arithmetic.js'
 import type { Kernel } from './kernel.js'
-import { attention, type AttentionSpec } from './kernels/attention.js'
+import { attention, attentionVariants, type AttentionSpec } from './kernels/attention.js'
 import { layerNorm, type LayerNormSpec } from './kernels/layer-norm.js'
 import { matmul, matmulTiles, type MatmulSpec } from './kernels/matmul.js'
 import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
@@ -35,7 +35,7 @@ export class KernelCatalog {
   }
 
   attention(spec: AttentionSpec): Alternatives {
-    return this.#share([attention(spec)])
+    return this.#share(attentionVariants(this.#traits).map((variant) => attention({ ...spec, variant })))
   }
 
   layerNorm(spec: LayerNormSpec): Alternatives {

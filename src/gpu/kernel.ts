@@ -16,7 +16,8 @@ export interface Binding {
   readonly shape: readonly (string | number)[]
 }
 
-/** Sizes known only when a batch is known: `P` patches (rows) of all images together, `T` attention tiles. */
+/** Sizes known only when a batch is known: `P` patches (rows) of all images together, `T` attention tiles, `A` pairs of
+ * rows that attend to each other (each image's rows squared). */
 export type RunSizes = Readonly<Record<string, number>>
 
 /** A shader specialised for one use in a network: everything that is needed to compile and dispatch it. */

@@ -104,7 +104,7 @@ async function measure(
   if (!compiled) return Infinity
   const { device, memory } = gpu
   const tiles = attentionTiles([P], kernel.queryTile ?? P)
-  const run: RunSizes = { P, T: tiles.length / 4 }
+  const run: RunSizes = { P, T: tiles.length / 4, A: P * P }
   const contents: Readonly<Record<string, Uint32Array>> = { tiles, size: new Uint32Array([P, 0, 0, 0]) }
   const buffers = kernel.bindings.map((binding) => {
     const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage

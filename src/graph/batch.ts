@@ -40,7 +40,7 @@ export function sameLayout({ layouts }: BatchTables, images: readonly BatchImage
   })
 }
 
-/** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles. */
+/** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles, A attended pairs. */
 export function packBatch(images: readonly BatchImage[], patch: number, queryTile: number): BatchTables {
   const rows = images.map(({ grid }) => grid[0] * grid[1])
   const P = rows.reduce((sum, count) => sum + count, 0)
@@ -59,7 +59,8 @@ export function packBatch(images: readonly BatchImage[], patch: number, queryTil
   }
   const tiles = attentionTiles(rows, queryTile)
   const layouts = images.map(({ height, width, grid, positions }) => ({ height, width, grid, positions }))
-  return { run: { P, V, T: tiles.length / 4 }, rows, layouts, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
+  const A = rows.reduce((sum, count) => sum + count * count, 0)
+  return { run: { P, V, T: tiles.length / 4, A }, rows, layouts, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
 }
 
 /** Cuts a list of pictures where a batch would exceed what one binding holds. */

@@ -34,5 +34,10 @@ async function openTestDevice(): Promise<GPUDevice> {
   const { vendor, architecture, description } = adapter.info
   console.log(`adapter: ${vendor} ${architecture} ${description}`)
   const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX]
-  return adapter.requestDevice({ requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)) })
+  // As the encoder does: large tiles need more workgroup memory than every device has.
+  const { maxComputeWorkgroupStorageSize } = adapter.limits
+  return adapter.requestDevice({
+    requiredLimits: { maxComputeWorkgroupStorageSize },
+    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+  })
 }

@@ -1,5 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { attention, type AttentionSpec, attentionTiles, queryTile } from '../../../src/gpu/kernels/attention.js'
+import {
+  attention,
+  type AttentionSpec,
+  attentionTiles,
+  type AttentionVariant,
+  attentionVariants,
+} from '../../../src/gpu/kernels/attention.js'
 import { attentionNaive } from '../../../src/gpu/kernels/naive/attention.js'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
@@ -22,11 +28,30 @@ const title = ({ heads, headSize, segments, type }: AttentionCase) =>
 const inputOf = (of: AttentionCase) => encode(normals(total(of.segments) * 3 * width(of), 1), of.type)
 
 async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Float64Array> {
-  const tiles = attentionTiles(of.segments, queryTile(of))
-  const sizes = { P: total(of.segments), T: tiles.length / 4 }
+  const tiles = attentionTiles(of.segments, kernel.queryTile ?? 1)
+  const A = of.segments.reduce((sum, rows) => sum + rows * rows, 0)
+  const sizes = { P: total(of.segments), T: tiles.length / 4, A }
   const { y } = await runKernel(device, kernel, { qkv, tiles }, sizes)
   if (!y) throw new Error('attention gave no y')
   return decode(y, of.type).subarray(0, sizes.P * width(of))
+}
+
+/** One variant of each shader file; the others differ in constants only. */
+const SHADERS: readonly AttentionVariant[] = ['4x4-32', '8x8-32', 'query-128']
+
+/** Runs variants, which must agree to the last bit. */
+async function runAll(variants: readonly AttentionVariant[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {
+  const runs: Float64Array[] = []
+  for (const variant of variants) runs.push(await run(attention({ ...of, variant }), of, qkv))
+  const [first, ...others] = runs
+  if (!first) throw new Error('no variant')
+  others.forEach((y, i) =>
+    expect(
+      y.findIndex((v, k) => v !== first[k]),
+      variants[i + 1],
+    ).toBe(-1),
+  )
+  return first
 }
 
 /** The formula in f64, on the numbers that the format can hold. */
@@ -80,7 +105,7 @@ describe('attention against f64 and its naive twin', () => {
     skip(of.type === 'f16' && !device.features.has('shader-f16'), 'no shader-f16')
     const qkv = inputOf(of)
     const expected = reference(of, qkv)
-    expectClose(await run(attention(of), of, qkv), expected, BOUNDS[of.type])
+    expectClose(await runAll(SHADERS, of, qkv), expected, BOUNDS[of.type])
     expectClose(await run(attentionNaive(of), of, qkv), expected, BOUNDS[of.type])
   })
 })
@@ -95,7 +120,7 @@ describe('attention of difficult numbers', () => {
     const qkv = inputOf(of)
     const factor = Math.sqrt(scores / 3)
     qkv.forEach((value, i) => (qkv[i] = i % (3 * C) < 2 * C ? value * factor : value))
-    expectClose(await run(attention(of), of, qkv), reference(of, qkv), { nmse: 1.5e-10, maxAbs: 7e-4 })
+    expectClose(await runAll(SHADERS, of, qkv), reference(of, qkv), { nmse: 1.5e-10, maxAbs: 7e-4 })
   })
 
   it('gives the mean of the values when all keys are the same', async () => {
@@ -129,12 +154,15 @@ describe('attention of difficult numbers', () => {
   })
 })
 
-it('gives an image the same bits alone and packed', async () => {
-  const packed: AttentionCase = { heads: 2, headSize: 72, segments: [1, 37, 130, 2], type: 'f32' }
+it('gives an image the same bits alone, packed, and again, with every variant of a GPU and of a CPU', async () => {
+  const packed: AttentionCase = { heads: 1, headSize: 72, segments: [1, 37, 130, 2], type: 'f32' }
+  const { maxComputeWorkgroupStorageSize: most } = device.limits
+  const variants = [true, false]
+    .flatMap((software) => attentionVariants({ software }))
+    .filter((variant) => attention({ ...packed, variant }).workgroupBytes <= most)
   const C = width(packed)
   const qkv = inputOf(packed)
-  const together = await run(attention(packed), packed, qkv)
-  expect(await run(attention(packed), packed, qkv)).toEqual(together)
+  const together = await runAll([...variants, '4x4-32'], packed, qkv)
   let first = 0
   for (const rows of packed.segments) {
     const alone: AttentionCase = { ...packed, segments: [rows] }
@@ -142,6 +170,23 @@ it('gives an image the same bits alone and packed', async () => {
     expect(y).toEqual(together.slice(first * C, (first + rows) * C))
     first += rows
   }
+})
+
+it('offers every device a variant for every head within the memory and threads that all have', () => {
+  for (let headSize = 4; headSize <= 256; headSize += 4) {
+    for (const software of [true, false]) {
+      const kernels = attentionVariants({ software }).map((variant) =>
+        attention({ heads: 1, headSize, type: 'f32', variant }),
+      )
+      for (const { invocations } of kernels) expect(invocations).toBeLessThanOrEqual(256)
+      expect(Math.min(...kernels.map(({ workgroupBytes }) => workgroupBytes))).toBeLessThanOrEqual(16384)
+    }
+  }
+})
+
+it('counts work by image: the squared rows of each', () => {
+  const kernel = attention({ heads: 2, headSize: 72, type: 'f32' })
+  expect(kernel.flops({ P: 12, A: 10 * 10 + 2 * 2 })).toBe(4 * 104 * 144)
 })
 
 it('cuts images into tiles that never cross an image', () => {

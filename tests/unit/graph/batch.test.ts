@@ -51,6 +51,7 @@ describe('packBatch', () => {
     const images = [image(6, 6), image(2, 2), image(4, 10)]
     const { tiles, run, size } = packBatch(images, PATCH, QUERIES)
     expect(run.T).toBe(tiles.length / 4)
+    expect(run.A).toBe(9 * 9 + 1 + 10 * 10)
     expect([...size]).toEqual([20, 0, 0, 0])
     const segments = [
       [0, 9],

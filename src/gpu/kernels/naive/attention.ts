@@ -1,13 +1,14 @@
 import naiveCode from '../../../../shaders/attention_naive.wgsl?raw'
-import { attention, type AttentionSpec, queryTile } from '../attention.js'
+import { attention, type AttentionSpec } from '../attention.js'
 import { type Kernel, specialise } from '../../kernel.js'
 import { u32 } from '../weights.js'
 
 /** The plainest attention, with the buffers and tiles of the tuned one: the oracle of its tests, never in a bundle. */
 export function attentionNaive(spec: AttentionSpec): Kernel {
-  const consts = { H: u32(spec.heads), D: u32(spec.headSize), TILE: u32(queryTile(spec)) }
+  const kernel = attention(spec)
+  const consts = { H: u32(spec.heads), D: u32(spec.headSize), TILE: u32(kernel.queryTile ?? 1) }
   return {
-    ...attention(spec),
+    ...kernel,
     name: 'attention_naive',
     code: specialise(naiveCode, { consts, aliases: { Elem: spec.type } }),
     workgroupBytes: 0,
