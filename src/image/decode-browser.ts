@@ -33,14 +33,16 @@ function checkDrawable(source: Drawable, what: string): void {
   else checkSize(source.width, source.height, what)
 }
 
+/** Always a bitmap of our own: a caller's may be premultiplied, and this undoes it. */
+export const AS_IT_IS = {
+  premultiplyAlpha: 'none',
+  colorSpaceConversion: 'none',
+  imageOrientation: 'from-image',
+} as const satisfies ImageBitmapOptions
+
 async function toBitmap(source: Blob | Drawable, what: string): Promise<ImageBitmap> {
   try {
-    // Always a bitmap of our own: a caller's may be premultiplied, and this undoes it.
-    return await createImageBitmap(source, {
-      premultiplyAlpha: 'none',
-      colorSpaceConversion: 'none',
-      imageOrientation: 'from-image',
-    })
+    return await createImageBitmap(source, AS_IT_IS)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new SovitError('BAD_IMAGE', `${what} cannot be decoded by this browser: ${why}. Is it complete?`, { cause })

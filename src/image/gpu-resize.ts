@@ -5,6 +5,7 @@ import type { Kernel } from '../gpu/kernel.js'
 import { resize } from '../gpu/kernels/resize.js'
 import { allocating } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
+import { bitmapStride, copyBitmap, keepsBitmaps } from './gpu-bitmap.js'
 import { betweenOf, OFFSET_IN_SIZE, RecentPasses, tableOnGpu, type Pass, type Resizing } from './gpu-passes.js'
 import { NORMALISED } from './preprocess.js'
 import type { DecodedPicture, RawPixels, Resample, Size } from './types.js'
@@ -15,35 +16,34 @@ const FROM_RGB = resize({ sourceBytes: 3, result: 'pixels' })
 const FROM_RGBA = resize({ sourceBytes: 4, result: 'pixels' })
 const TO_VALUES = resize({ sourceBytes: 4, result: 'values' })
 
-/** Rows of a texture are copied to multiples of 256 bytes (WebGPU, GPUTexelCopyBufferLayout). */
-const TEXTURE_ROW_PIXELS = 64
-
 /**
  * `preprocess` on the device, with the same bits: from bytes, or from a bitmap, whose pixels never come back to the CPU.
  * There are always two passes, since along an axis that keeps its size either filter is exactly the identity.
- *
- * A bitmap is copied to a texture unconverted: `openBitmap` made it without premultiplication and colour conversion, of
- * whatever the browser had before (canvas, VideoFrame, element), so both ways begin with the same bits.
  */
 export class GpuResizer {
   readonly #gpu: Gpu
   readonly #passes: RecentPasses
   #pipelines: Promise<Pipelines> | null = null
   #levels: GPUBuffer | null = null
+  #keepsBitmaps: Promise<boolean> | null = null
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
     this.#passes = new RecentPasses(gpu)
   }
 
-  /** Whether the device's limits allow this picture. Shared memory is left to the CPU: Dawn in Node refuses it. */
-  takes(picture: DecodedPicture, to: Size): boolean {
+  /**
+   * Whether the result would have the bits of the CPU path, and the device's limits allow the picture. Shared memory is
+   * left to the CPU, since Dawn in Node refuses it, and bitmaps, where the browser changes them on the way.
+   */
+  async takes(picture: DecodedPicture, to: Size): Promise<boolean> {
     const { maxBufferSize, maxStorageBufferBindingSize, maxTextureDimension2D } = this.#gpu.device.limits
     const between = betweenOf(resizingOf(picture, to, 'bicubic'))
     const bytes = Math.max(sourceBytes(picture), between.width * between.height * 4)
     if (bytes > Math.min(maxBufferSize, maxStorageBufferBindingSize)) return false
     if ('data' in picture) return picture.data.buffer instanceof ArrayBuffer
-    return Math.max(picture.width, picture.height) <= maxTextureDimension2D
+    if (Math.max(picture.width, picture.height) > maxTextureDimension2D) return false
+    return (this.#keepsBitmaps ??= keepsBitmaps(this.#gpu))
   }
 
   /**
@@ -87,7 +87,7 @@ export class GpuResizer {
     made.add(source).add(between)
     const commands = device.createCommandEncoder({ label: 'picture' })
     if ('data' in picture) this.#upload(picture.data, source)
-    else made.add(this.#copyBitmap(picture, commands, source))
+    else made.add(copyBitmap(this.#gpu, picture, commands, source))
     const kernel = bytesPerPixel(picture) === 3 ? FROM_RGB : FROM_RGBA
     this.#dispatch(commands, pipelines.get(kernel), this.#passes.of(resizing).first, source, between)
     device.queue.submit([commands.finish()])
@@ -112,18 +112,6 @@ export class GpuResizer {
     const rest = new Uint8Array(4)
     rest.set(data.subarray(whole))
     if (whole < data.length) queue.writeBuffer(to, whole, rest)
-  }
-
-  /** Returns the texture in between. */
-  #copyBitmap(bitmap: ImageBitmap, commands: GPUCommandEncoder, to: GPUBuffer): GPUTexture {
-    const { device, memory } = this.#gpu
-    const { width, height } = bitmap
-    const usage = GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT
-    const texture = memory.createTexture('picture', width, height, usage)
-    const destination = { texture, colorSpace: 'srgb', premultipliedAlpha: false } as const
-    device.queue.copyExternalImageToTexture({ source: bitmap }, destination, [width, height])
-    commands.copyTextureToBuffer({ texture }, { buffer: to, bytesPerRow: rowPixels(bitmap) * 4 }, [width, height])
-    return texture
   }
 
   #dispatch(
@@ -153,7 +141,7 @@ function resizingOf(picture: DecodedPicture, to: Size, filter: Resample): Resizi
 }
 
 function rowPixels(picture: DecodedPicture): number {
-  return 'data' in picture ? picture.width : Math.ceil(picture.width / TEXTURE_ROW_PIXELS) * TEXTURE_ROW_PIXELS
+  return 'data' in picture ? picture.width : bitmapStride(picture.width)
 }
 
 function bytesPerPixel(picture: DecodedPicture): number {

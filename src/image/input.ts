@@ -19,9 +19,15 @@ export async function toPixels(
   if (typeof input === 'object' && 'pixels' in input) return checkPixels(input.pixels)
   return withDecoded(input, options, async (picture) => {
     const target = targetSize(picture.width, picture.height, options)
-    if (!resizer?.takes(picture, target)) return preprocess(readRgb(picture), options)
+    const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, target))
+    if (!takes) return preprocess(readRgb(picture), options)
     return { ...target, data: await resizer.resize(picture, target, options.resample ?? 'bicubic') }
   })
+}
+
+/** A bitmap of a frame may lie on the device in the video's own colour space, and be converted: left to the CPU. */
+function isVideoFrame(input: ImageInput): boolean {
+  return typeof input === 'object' && 'displayWidth' in input
 }
 
 /** Frees what pixel values hold on the device, unless they were written. */

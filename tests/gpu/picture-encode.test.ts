@@ -1,5 +1,5 @@
 /** Pictures of any kind through the encoder: the device's way gives the tokens of the CPU's way, and leaves nothing. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { VisionEncoder, type EncodeInput, type RawPixels } from '../../src/index.js'
 import { preprocess } from '../../src/image/preprocess.js'
 import { rgbOf } from '../../src/image/raw.js'
@@ -9,21 +9,23 @@ import { failure } from '../support/failure.js'
 import { random } from '../support/numbers.js'
 import { watchedDevice, type Watched } from '../support/watch.js'
 
+// Of a caller's device that does not say that it is a rasteriser: those keep the CPU's way.
+const HARDWARE = { vendor: 'test', architecture: '', description: '', isFallbackAdapter: false }
+const model = () => folderOf('tests/fixtures/models/siglip-f32')
+
 let watched: Watched
 let encoder: VisionEncoder
 let compiled = 0
 
 beforeAll(async () => {
   watched = await watchedDevice(await testGpu())
-  // As a caller's device that does not say that it is a rasteriser: those keep the CPU's way.
-  const hardware = { vendor: 'test', architecture: '', description: '', isFallbackAdapter: false }
-  Object.defineProperty(watched.device, 'adapterInfo', { value: hardware })
+  Object.defineProperty(watched.device, 'adapterInfo', { value: HARDWARE })
   const compile = watched.device.createComputePipelineAsync.bind(watched.device)
   watched.device.createComputePipelineAsync = (descriptor) => {
     if (descriptor.label === 'resize') compiled++
     return compile(descriptor)
   }
-  encoder = await VisionEncoder.load(await folderOf('tests/fixtures/models/siglip-f32'), {
+  encoder = await VisionEncoder.load(await model(), {
     device: watched.device,
     precision: 'f32',
     positions: 'navit',
@@ -82,4 +84,27 @@ test('a picture that is refused or aborted frees the others of its call', async 
   await running
   await encoder.encode(noise(50, 40, 3, 3), SIZE)
   expect(watched.live.size).toBe(buffers)
+})
+
+test.runIf(typeof VideoFrame === 'function')('frames of a video are left to the CPU', async () => {
+  const canvas = new OffscreenCanvas(42, 28)
+  canvas.getContext('2d')?.fillRect(3, 5, 20, 10)
+  const frame = new VideoFrame(canvas, { timestamp: 0 })
+  const textures = vi.spyOn(watched.device, 'createTexture')
+  await encoder.encode(frame, SIZE)
+  expect(textures).not.toHaveBeenCalled()
+  await encoder.encode(canvas, SIZE)
+  expect(textures).toHaveBeenCalled()
+  frame.close()
+})
+
+test('pictures of a batch that the device refuses are freed', async () => {
+  const small = await watchedDevice(await testGpu(), [], { maxStorageBufferBindingSize: 40_000 })
+  Object.defineProperty(small.device, 'adapterInfo', { value: HARDWARE })
+  using other = await VisionEncoder.load(await model(), { device: small.device, precision: 'f32', positions: 'navit' })
+  const refused = () => failure(other.encode(noise(20, 20, 3, 1), { size: 70 }), 'LIMIT') // 58800 bytes of values
+  await refused()
+  const buffers = small.live.size
+  await refused()
+  expect(small.live.size).toBe(buffers)
 })
