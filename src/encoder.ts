@@ -189,7 +189,7 @@ export class VisionEncoder {
     const failed = prepared.find((one) => one.status === 'rejected')
     if (!failed) return images
     images.forEach(freePixels)
-    throw failed.reason
+    throw await this.#gpu.explain(failed.reason)
   }
 
   async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {

@@ -115,7 +115,7 @@ export class Executor {
     this.#gpu.check()
     let offset = 0
     for (const { data } of images) {
-      if (data instanceof Float32Array) this.#workspace.write('pixels', data, offset * FLOAT)
+      if (ArrayBuffer.isView(data)) this.#workspace.write('pixels', data, offset * FLOAT)
       else data.write(this.#workspace.runBuffer('pixels'), offset)
       offset += data.length
     }

@@ -137,6 +137,7 @@ export class Workspace {
     }
   }
 
+  /** A buffer of what a batch brings with it. It lives until the next `reserve`. */
   runBuffer(name: RunBuffer): GPUBuffer {
     if (!this.#run) throw new SovitError('BAD_CONFIG', 'The workspace was not reserved.')
     return this.#run[name]

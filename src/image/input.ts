@@ -32,7 +32,7 @@ function isVideoFrame(input: ImageInput): boolean {
 
 /** Frees what pixel values hold on the device, unless they were written. */
 export function freePixels({ data }: Pick<AnyPixels, 'data'>): void {
-  if (!(data instanceof Float32Array)) data.free()
+  if (!ArrayBuffer.isView(data)) data.free()
 }
 
 function checkPixels(pixels: PixelValues): PixelValues {
