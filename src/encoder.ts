@@ -18,7 +18,8 @@ import { SovitError, throwIfAborted, unlessAborted } from './errors.js'
 import { cutBatches, type BatchImage } from './graph/batch.js'
 import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor.js'
 import { Gpu, type DeviceInfo } from './gpu/device.js'
-import { toPixels } from './image/input.js'
+import { GpuResizer } from './image/gpu-resize.js'
+import { freePixels, toPixels } from './image/input.js'
 import { GridTables } from './model/positions.js'
 
 interface EncodedBatch {
@@ -52,6 +53,8 @@ export class VisionEncoder {
   readonly #gpu: Gpu
   readonly #executor: Executor
   readonly #grids: GridTables
+  /** Null on a software rasteriser, whose passes are slower than the CPU's own. */
+  readonly #resizer: GpuResizer | null
   /** Settles when all calls so far are submitted. */
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -64,6 +67,7 @@ export class VisionEncoder {
     this.positions = tower.positions
     this.load = tower.load
     this.#grids = new GridTables(tower.model.config.table, tower.positions)
+    this.#resizer = gpu.info.software ? null : new GpuResizer(gpu)
   }
 
   /** Whether this page or process can run the encoder; if not, why, and what to do. */
@@ -170,7 +174,7 @@ export class VisionEncoder {
     if (timing && !this.#gpu.has('timestamp-query')) {
       throw new SovitError('NO_FEATURE', `Times on the device need 'timestamp-query', which this device lacks.`)
     }
-    const images = await Promise.all(input.map((item) => this.#prepare(item, options)))
+    const images = await this.#prepareAll(input, options)
     const turn = this.#tail
     const submitted = turn.then(() => this.#submit(images, options, timing))
     this.#tail = submitted.catch(() => undefined)
@@ -178,17 +182,38 @@ export class VisionEncoder {
     return this.#settle(await submitted, options.signal)
   }
 
+  /** Pictures of one call; when one fails, what was made of the others is freed. */
+  async #prepareAll(input: readonly EncodeInput[], options: EncodeOptions): Promise<readonly BatchImage[]> {
+    const prepared = await Promise.allSettled(input.map((item) => this.#prepare(item, options)))
+    const images = prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    const failed = prepared.find((one) => one.status === 'rejected')
+    if (!failed) return images
+    images.forEach(freePixels)
+    throw await this.#gpu.explain(failed.reason)
+  }
+
   async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {
     const { patch, table } = this.model.config
-    const pixels = await toPixels(input, { ...options, patch, limit: table * patch })
-    const grid = [Math.floor(pixels.height / patch), Math.floor(pixels.width / patch)] as const
+    const pixels = await toPixels(input, { ...options, patch, limit: table * patch }, this.#resizer)
+    try {
+      return { ...pixels, ...this.#place(pixels) }
+    } catch (error) {
+      freePixels(pixels)
+      throw error
+    }
+  }
+
+  /** The patches of a picture, and the position of each. */
+  #place({ width, height }: { readonly width: number; readonly height: number }) {
+    const { patch } = this.model.config
+    const grid = [Math.floor(height / patch), Math.floor(width / patch)] as const
     if (grid[0] === 0 || grid[1] === 0) {
       throw new SovitError(
         'IMAGE_SIZE',
-        `Pixel values of ${pixels.height}×${pixels.width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
+        `Pixel values of ${height}×${width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
       )
     }
-    return { ...pixels, grid, positions: this.#grids.positions(grid) }
+    return { grid, positions: this.#grids.positions(grid) }
   }
 
   /**
@@ -206,6 +231,8 @@ export class VisionEncoder {
       }
     } catch (error) {
       batches.push(Promise.reject(error instanceof Error ? error : new Error(String(error))))
+    } finally {
+      images.forEach(freePixels)
     }
     return { settled: Promise.allSettled(batches) }
   }

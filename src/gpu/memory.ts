@@ -1,26 +1,27 @@
 import { SovitError } from '../errors.js'
 
 /**
- * The buffers of one encoder: every buffer is made and destroyed here, so that their number and bytes are known at any
- * time and one call frees them all.
+ * The buffers and textures of one encoder: each is made and destroyed here, so that their number and bytes are known at
+ * any time and one call frees them all.
  */
 export class GpuMemory {
   readonly #device: GPUDevice
-  readonly #buffers = new Set<GPUBuffer>()
+  /** With their bytes. */
+  readonly #live = new Map<GPUBuffer | GPUTexture, number>()
   #bytes = 0
 
   constructor(device: GPUDevice) {
     this.#device = device
   }
 
-  /** Bytes of all live buffers. */
+  /** Bytes of all live buffers and textures. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Number of live buffers. */
+  /** Number of live buffers and textures. */
   get count(): number {
-    return this.#buffers.size
+    return this.#live.size
   }
 
   /** A new buffer of `size` bytes. Throws `LIMIT` when the device does not allow buffers of that size. */
@@ -33,25 +34,37 @@ export class GpuMemory {
           `Use a smaller picture or fewer pictures in one call.`,
       )
     }
-    const buffer = this.#device.createBuffer({ label, size, usage })
-    this.#buffers.add(buffer)
-    this.#bytes += size
-    return buffer
+    return this.#add(this.#device.createBuffer({ label, size, usage }), size)
   }
 
-  destroy(buffer: GPUBuffer): void {
-    if (!this.#buffers.delete(buffer)) return
-    this.#bytes -= buffer.size
-    buffer.destroy()
+  /** A new texture of one byte a channel, RGBA. */
+  createTexture(label: string, width: number, height: number, usage: GPUTextureUsageFlags): GPUTexture {
+    const texture = this.#device.createTexture({ label, size: [width, height], format: 'rgba8unorm', usage })
+    return this.#add(texture, width * height * 4)
+  }
+
+  destroy(resource: GPUBuffer | GPUTexture): void {
+    if (this.#forget(resource)) resource.destroy()
   }
 
   /** Hands a buffer over to the caller, who destroys it. */
   release(buffer: GPUBuffer): void {
-    if (this.#buffers.delete(buffer)) this.#bytes -= buffer.size
+    this.#forget(buffer)
   }
 
   destroyAll(): void {
-    for (const buffer of [...this.#buffers]) this.destroy(buffer)
+    for (const resource of [...this.#live.keys()]) this.destroy(resource)
+  }
+
+  #add<T extends GPUBuffer | GPUTexture>(resource: T, bytes: number): T {
+    this.#live.set(resource, bytes)
+    this.#bytes += bytes
+    return resource
+  }
+
+  #forget(resource: GPUBuffer | GPUTexture): boolean {
+    this.#bytes -= this.#live.get(resource) ?? 0
+    return this.#live.delete(resource)
   }
 }
 

@@ -2,10 +2,20 @@ import { SovitError } from '../errors.js'
 import { attentionTiles } from '../gpu/kernels/attention.js'
 import type { RunSizes } from '../gpu/kernel.js'
 
+/** Pixel values that the device has yet to write: [3, height, width], normalised. */
+export interface PixelSource {
+  /** Number of values. */
+  readonly length: number
+  /** Submits the work that writes the values to `pixels`, from value `first` on. To be called once. */
+  write(pixels: GPUBuffer, first: number): void
+  /** Frees what the values are made of, if they were not written. */
+  free(): void
+}
+
 /** One picture ready for the network. */
 export interface BatchImage {
   /** [3, height, width], normalised. */
-  readonly data: Float32Array
+  readonly data: Float32Array | PixelSource
   readonly height: number
   readonly width: number
   /** Patches: [rows, columns]; pixels beyond the last whole patch are not looked at. */

@@ -115,8 +115,9 @@ export class Executor {
     this.#gpu.check()
     let offset = 0
     for (const { data } of images) {
-      this.#workspace.write('pixels', data, offset)
-      offset += data.byteLength
+      if (ArrayBuffer.isView(data)) this.#workspace.write('pixels', data, offset * FLOAT)
+      else data.write(this.#workspace.runBuffer('pixels'), offset)
+      offset += data.length
     }
     if (fresh || tables !== last) {
       for (const name of ['patches', 'tiles', 'size'] as const) this.#workspace.write(name, tables[name])

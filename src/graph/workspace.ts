@@ -82,13 +82,7 @@ export class Workspace {
   }
 
   write(name: RunBuffer, data: Uint32Array | Float32Array, offsetBytes = 0): void {
-    this.#gpu.device.queue.writeBuffer(
-      this.#runBuffer(name),
-      offsetBytes,
-      data.buffer,
-      data.byteOffset,
-      data.byteLength,
-    )
+    this.#gpu.device.queue.writeBuffer(this.runBuffer(name), offsetBytes, data.buffer, data.byteOffset, data.byteLength)
   }
 
   /** The buffer in which a value lives, from the step that makes it to its last use. */
@@ -134,7 +128,7 @@ export class Workspace {
       case 'value':
         return this.buffer(operand.value)
       case 'run':
-        return this.#runBuffer(operand.name)
+        return this.runBuffer(operand.name)
       case 'weight': {
         const buffer = this.#weights[operand.index]
         if (!buffer) throw new SovitError('BAD_CONFIG', `Weight ${operand.index} was not uploaded.`)
@@ -143,7 +137,8 @@ export class Workspace {
     }
   }
 
-  #runBuffer(name: RunBuffer): GPUBuffer {
+  /** A buffer of what a batch brings with it. It lives until the next `reserve`. */
+  runBuffer(name: RunBuffer): GPUBuffer {
     if (!this.#run) throw new SovitError('BAD_CONFIG', 'The workspace was not reserved.')
     return this.#run[name]
   }

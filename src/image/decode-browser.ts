@@ -1,48 +1,48 @@
 import { SovitError } from '../errors.js'
 import { checkSize } from './limits.js'
-import { withoutAlpha } from './raw.js'
-import type { RgbImage } from './types.js'
+import type { RawPixels } from './types.js'
 
 /** What a browser can make an ImageBitmap of. */
 type Drawable = ImageBitmap | HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame
 
-/** JPEG, WebP, AVIF and what else the browser reads. Its size is known, and checked, only after decoding. */
-export async function decodeWithBrowser(file: Blob, what: string): Promise<RgbImage> {
-  return readPixels(file, what)
-}
-
-/** Pixels of a decoded picture of the browser. */
-export async function pixelsOf(source: Drawable, what: string): Promise<RgbImage> {
-  const { width, height } = sizeOf(source)
-  checkSize(width, height, what)
-  return readPixels(source, what)
-}
-
-function sizeOf(source: Drawable): { width: number; height: number } {
-  if ('naturalWidth' in source) return { width: source.naturalWidth, height: source.naturalHeight }
-  if ('displayWidth' in source) return { width: source.displayWidth, height: source.displayHeight }
-  return source
-}
-
-async function readPixels(source: Blob | Drawable, what: string): Promise<RgbImage> {
+/**
+ * A bitmap of a file (JPEG, WebP, AVIF and what else the browser reads; its size is known, and checked, only after
+ * decoding) or of what the browser has decoded. Whoever gets it closes it.
+ */
+export async function openBitmap(source: Blob | Drawable, what: string): Promise<ImageBitmap> {
+  if (!(source instanceof Blob)) checkDrawable(source, what)
   const bitmap = await toBitmap(source, what)
   try {
-    const { width, height } = bitmap
-    checkSize(width, height, what)
-    return { width, height, data: withoutAlpha(readWithWebGL(bitmap) ?? readWithCanvas(bitmap, what)) }
-  } finally {
+    checkSize(bitmap.width, bitmap.height, what)
+    return bitmap
+  } catch (error) {
     bitmap.close()
+    throw error
   }
 }
 
+/** Pixels of a bitmap, RGBA. */
+export function readBitmap(bitmap: ImageBitmap): RawPixels {
+  const { width, height } = bitmap
+  return { width, height, data: readWithWebGL(bitmap) ?? readWithCanvas(bitmap) }
+}
+
+function checkDrawable(source: Drawable, what: string): void {
+  if ('naturalWidth' in source) checkSize(source.naturalWidth, source.naturalHeight, what)
+  else if ('displayWidth' in source) checkSize(source.displayWidth, source.displayHeight, what)
+  else checkSize(source.width, source.height, what)
+}
+
+/** Always a bitmap of our own: a caller's may be premultiplied, and this undoes it. */
+export const AS_IT_IS = {
+  premultiplyAlpha: 'none',
+  colorSpaceConversion: 'none',
+  imageOrientation: 'from-image',
+} as const satisfies ImageBitmapOptions
+
 async function toBitmap(source: Blob | Drawable, what: string): Promise<ImageBitmap> {
   try {
-    // Always a bitmap of our own: a caller's may be premultiplied, and this undoes it.
-    return await createImageBitmap(source, {
-      premultiplyAlpha: 'none',
-      colorSpaceConversion: 'none',
-      imageOrientation: 'from-image',
-    })
+    return await createImageBitmap(source, AS_IT_IS)
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new SovitError('BAD_IMAGE', `${what} cannot be decoded by this browser: ${why}. Is it complete?`, { cause })
@@ -75,11 +75,11 @@ function readWithWebGL(bitmap: ImageBitmap): Uint8Array | undefined {
 }
 
 /** RGBA through a 2D canvas: exact for opaque pixels, rounded under partial alpha, black under alpha 0. */
-function readWithCanvas(bitmap: ImageBitmap, what: string): Uint8ClampedArray {
+function readWithCanvas(bitmap: ImageBitmap): Uint8ClampedArray {
   const { width, height } = bitmap
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
   if (!context)
-    throw new SovitError('BAD_IMAGE', `${what}, ${width}×${height} pixels, fits no canvas here. Scale it down.`)
+    throw new SovitError('BAD_IMAGE', `The picture, ${width}×${height} pixels, fits no canvas here. Scale it down.`)
   context.drawImage(bitmap, 0, 0)
   return context.getImageData(0, 0, width, height).data
 }

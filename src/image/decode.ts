@@ -1,9 +1,9 @@
 import { SovitError, throwIfAborted } from '../errors.js'
-import { decodeWithBrowser, pixelsOf } from './decode-browser.js'
+import { openBitmap, readBitmap } from './decode-browser.js'
 import { decodeWithSharp, readPath } from './decode-node.js'
 import { decodePng, isPng } from './png.js'
-import { fromRaw } from './raw.js'
-import type { ImageInput, RgbImage } from './types.js'
+import { checkRaw, rgbOf } from './raw.js'
+import type { DecodedPicture, ImageInput, RgbImage } from './types.js'
 
 export interface DecodeOptions {
   readonly signal?: AbortSignal
@@ -26,27 +26,49 @@ const inBrowser = typeof createImageBitmap === 'function'
  *   sharp), `ABORTED`
  */
 export async function toRgb(input: ImageInput, options: DecodeOptions = {}): Promise<RgbImage> {
-  throwIfAborted(options.signal, 'Decoding a picture')
-  const image = await decode(input, options)
-  throwIfAborted(options.signal, 'Decoding a picture')
-  return image
+  return withDecoded(input, options, readRgb)
 }
 
-async function decode(input: ImageInput, options: DecodeOptions): Promise<RgbImage> {
+/**
+ * Decodes a picture for one use, after which it is gone.
+ *
+ * @throws as `toRgb`, and whatever `use` throws
+ */
+export async function withDecoded<T>(
+  input: ImageInput,
+  options: DecodeOptions,
+  use: (picture: DecodedPicture) => T | Promise<T>,
+): Promise<T> {
+  throwIfAborted(options.signal, 'Decoding a picture')
+  const picture = await decode(input, options)
+  try {
+    throwIfAborted(options.signal, 'Decoding a picture')
+    return await use(picture)
+  } finally {
+    if ('close' in picture) picture.close()
+  }
+}
+
+/** The bytes of a decoded picture. */
+export function readRgb(picture: DecodedPicture): RgbImage {
+  return rgbOf('data' in picture ? picture : readBitmap(picture))
+}
+
+async function decode(input: ImageInput, options: DecodeOptions): Promise<DecodedPicture> {
   if (typeof input === 'string' || input instanceof URL) {
     return decodeFile(await readAddress(input, options), `The picture ${shorten(String(input))}`)
   }
   if (input instanceof Blob)
     return decodeFile(input, `The picture ${'name' in input ? String(input.name) : '(a Blob)'}`)
   if (input instanceof ArrayBuffer) return decodeFile(new Blob([input]), 'The picture (an ArrayBuffer)')
-  if ('data' in input) return fromRaw(input)
-  return pixelsOf(input, 'The picture')
+  if ('data' in input) return checkRaw(input)
+  return openBitmap(input, 'The picture')
 }
 
-async function decodeFile(file: Blob, what: string): Promise<RgbImage> {
+async function decodeFile(file: Blob, what: string): Promise<DecodedPicture> {
   const bytes = new Uint8Array(await file.arrayBuffer())
   if (isPng(bytes)) return decodePng(bytes, what)
-  return inBrowser ? decodeWithBrowser(file, what) : decodeWithSharp(bytes, what)
+  return inBrowser ? openBitmap(file, what) : decodeWithSharp(bytes, what)
 }
 
 async function readAddress(address: string | URL, options: DecodeOptions): Promise<Blob> {

@@ -1,15 +1,38 @@
 import { SovitError } from '../errors.js'
-import { toRgb, type DecodeOptions } from './decode.js'
-import { preprocess } from './preprocess.js'
-import type { ImageInput, PixelValues, PreprocessOptions } from './types.js'
+import type { PixelSource } from '../graph/batch.js'
+import { readRgb, withDecoded, type DecodeOptions } from './decode.js'
+import type { GpuResizer } from './gpu-resize.js'
+import { preprocess, targetSize } from './preprocess.js'
+import type { ImageInput, PixelValues, PreprocessOptions, Size } from './types.js'
 
-/** Pixel values of a picture, or ready ones as they are, checked. */
+/** Pixel values of a size, here or on the device. */
+export interface AnyPixels extends Size {
+  readonly data: Float32Array | PixelSource
+}
+
+/** Pixel values of a picture, made by `resizer` if there is one and it takes the picture; or ready ones, checked. */
 export async function toPixels(
   input: ImageInput | { readonly pixels: PixelValues },
   options: PreprocessOptions & DecodeOptions,
-): Promise<PixelValues> {
+  resizer: GpuResizer | null,
+): Promise<AnyPixels> {
   if (typeof input === 'object' && 'pixels' in input) return checkPixels(input.pixels)
-  return preprocess(await toRgb(input, options), options)
+  return withDecoded(input, options, async (picture) => {
+    const target = targetSize(picture.width, picture.height, options)
+    const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, target))
+    if (!takes) return preprocess(readRgb(picture), options)
+    return { ...target, data: await resizer.resize(picture, target, options.resample ?? 'bicubic') }
+  })
+}
+
+/** A bitmap of a frame may lie on the device in the video's own colour space, and be converted: left to the CPU. */
+function isVideoFrame(input: ImageInput): boolean {
+  return typeof input === 'object' && 'displayWidth' in input
+}
+
+/** Frees what pixel values hold on the device, unless they were written. */
+export function freePixels({ data }: Pick<AnyPixels, 'data'>): void {
+  if (!ArrayBuffer.isView(data)) data.free()
 }
 
 function checkPixels(pixels: PixelValues): PixelValues {

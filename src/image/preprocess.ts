@@ -1,13 +1,7 @@
 import { SovitError } from '../errors.js'
 import { MAX_SIDE } from './limits.js'
 import { resize } from './resize.js'
-import type { PixelValues, PreprocessOptions, RgbImage } from './types.js'
-
-/** A size in pixels. */
-export interface Size {
-  readonly width: number
-  readonly height: number
-}
+import type { PixelValues, PreprocessOptions, RgbImage, Size } from './types.js'
 
 /**
  * The size that a picture of `width`×`height` pixels is resized to, by `options.size` (default 448).
@@ -76,7 +70,7 @@ function checkTarget(target: Size, patch: number): Size {
  * divides in float32. MiniCPM-V's own processor may divide by 255 in float32 instead; for all 256 bytes that gives the
  * same float32 values, which tests/unit/image/preprocess.test.ts checks.
  */
-const NORMALISED = Float32Array.from(
+export const NORMALISED = Float32Array.from(
   { length: 256 },
   (_, byte) => Math.fround(Math.fround(byte * (1 / 255)) - 0.5) / 0.5,
 )

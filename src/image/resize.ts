@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import { checkSize } from './limits.js'
-import type { Resample, RgbImage } from './types.js'
+import type { Resample, RgbImage, Size } from './types.js'
 
 /**
  * Pillow's resampling of 8-bit pixels, bit for bit (libImaging/Resample.c): separable, the filter widened by the shrink
@@ -31,7 +31,7 @@ function cubic(x: number, a: number): number {
 }
 
 /** How each target position along one axis mixes the source: `count[i]` weights from source position `first[i]` on. */
-interface Taps {
+export interface Taps {
   readonly first: Int32Array
   readonly count: Int32Array
   /** [target, stride] */
@@ -40,7 +40,8 @@ interface Taps {
 }
 
 /** precompute_coeffs and normalize_coeffs_8bpc of Resample.c, in the same order of operations. */
-function makeTaps(source: number, target: number, filter: Filter): Taps {
+export function makeTaps(source: number, target: number, resample: Resample): Taps {
+  const filter = FILTERS[resample]
   const scale = source / target
   const filterScale = Math.max(scale, 1)
   const support = filter.support * filterScale
@@ -80,14 +81,18 @@ function makeTaps(source: number, target: number, filter: Filter): Taps {
 export function resize(image: RgbImage, width: number, height: number, filter: Resample): RgbImage {
   checkImage(image)
   checkSize(width, height, 'The target of the resize')
-  const kernel = FILTERS[filter]
-  const horizontal = (from: RgbImage): RgbImage => (width === from.width ? from : resizeRows(from, width, kernel))
-  const vertical = (from: RgbImage): RgbImage => (height === from.height ? from : resizeColumns(from, height, kernel))
-  // Pillow 13 goes vertically first where that leaves much less for the other pass (until 12: horizontally, always);
-  // the order shows in the pixels, because they are rounded in between.
-  const shorter = image.height - height
-  const verticalFirst = shorter > 0 && shorter > 2 * (image.width - width)
-  return verticalFirst ? horizontal(vertical(image)) : vertical(horizontal(image))
+  const horizontal = (from: RgbImage): RgbImage => (width === from.width ? from : resizeRows(from, width, filter))
+  const vertical = (from: RgbImage): RgbImage => (height === from.height ? from : resizeColumns(from, height, filter))
+  return isVerticalFirst(image, { width, height }) ? horizontal(vertical(image)) : vertical(horizontal(image))
+}
+
+/**
+ * Pillow 13 goes vertically first where that leaves much less for the other pass (until 12: horizontally, always); the
+ * order shows in the pixels, because they are rounded in between.
+ */
+export function isVerticalFirst(from: Size, to: Size): boolean {
+  const shorter = from.height - to.height
+  return shorter > 0 && shorter > 2 * (from.width - to.width)
 }
 
 /** Throws unless the sides can be taken and the data has the length that they tell. */
@@ -107,7 +112,7 @@ export function checkImage(image: RgbImage): void {
    tap would double the time of these two loops */
 
 /** Horizontal pass: every row from image.width to `width` pixels. */
-function resizeRows(image: RgbImage, width: number, filter: Filter): RgbImage {
+function resizeRows(image: RgbImage, width: number, filter: Resample): RgbImage {
   const { first, count, weights, stride } = makeTaps(image.width, width, filter)
   const source = image.data
   const data = new Uint8Array(width * image.height * 3)
@@ -139,7 +144,7 @@ function resizeRows(image: RgbImage, width: number, filter: Filter): RgbImage {
 }
 
 /** Vertical pass: every column from image.height to `height` pixels, a whole row of sums at a time. */
-function resizeColumns(image: RgbImage, height: number, filter: Filter): RgbImage {
+function resizeColumns(image: RgbImage, height: number, filter: Resample): RgbImage {
   const { first, count, weights, stride } = makeTaps(image.height, height, filter)
   const source = image.data
   const rowBytes = image.width * 3

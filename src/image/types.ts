@@ -1,3 +1,9 @@
+/** A size in pixels. */
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
 /** A decoded picture: 8-bit sRGB, interleaved, rows from the top; `data` holds width·height·3 bytes. */
 export interface RgbImage {
   readonly width: number
@@ -18,6 +24,9 @@ export interface RawPixels {
   readonly height: number
   readonly data: Uint8Array | Uint8ClampedArray
 }
+
+/** A picture that is decoded, but not yet looked at: bytes, RGB or RGBA by their number, or the browser's. */
+export type DecodedPicture = RawPixels | ImageBitmap
 
 /** Whatever a picture may come as. Blobs and addresses are decoded; EXIF orientation is applied. */
 export type ImageInput =

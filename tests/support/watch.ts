@@ -1,7 +1,11 @@
-/** Counts the live buffers of a device, however they are made; looks from outside at what the encoder says of itself. */
+/**
+ * Counts the live buffers and textures of a device, however they are made; looks from outside at what the encoder says
+ * of itself.
+ */
 export interface Watched {
   readonly device: GPUDevice
   readonly live: ReadonlySet<GPUBuffer>
+  readonly liveTextures: ReadonlySet<GPUTexture>
   /** Buffers made so far. */
   made(): number
 }
@@ -18,20 +22,26 @@ export async function watchedDevice(gpu: GPU, features: GPUFeatureName[] = [], l
   Object.defineProperty(device, 'limits', { value: lowered })
 
   const live = new Set<GPUBuffer>()
+  const liveTextures = new Set<GPUTexture>()
   let made = 0
   const createBuffer = device.createBuffer.bind(device)
   device.createBuffer = (descriptor) => {
-    const buffer = createBuffer(descriptor)
-    const destroy = buffer.destroy.bind(buffer)
-    buffer.destroy = () => {
-      live.delete(buffer)
-      destroy()
-    }
     made++
-    live.add(buffer)
-    return buffer
+    return watch(createBuffer(descriptor), live)
   }
-  return { device, live, made: () => made }
+  const createTexture = device.createTexture.bind(device)
+  device.createTexture = (descriptor) => watch(createTexture(descriptor), liveTextures)
+  return { device, live, liveTextures, made: () => made }
 }
 
-type Limits = Partial<Record<'maxStorageBufferBindingSize' | 'maxBufferSize', number>>
+function watch<T extends GPUBuffer | GPUTexture>(resource: T, live: Set<T>): T {
+  const destroy = resource.destroy.bind(resource)
+  resource.destroy = () => {
+    live.delete(resource)
+    destroy()
+  }
+  live.add(resource)
+  return resource
+}
+
+type Limits = Partial<Record<'maxStorageBufferBindingSize' | 'maxBufferSize' | 'maxTextureDimension2D', number>>

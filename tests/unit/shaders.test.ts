@@ -12,6 +12,7 @@ import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
 import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
+import { resize } from '../../src/gpu/kernels/resize.js'
 import { compile } from '../../src/gpu/pipeline.js'
 
 // Dawn's null backend has the whole compiler and all validation, needs no driver, and computes nothing.
@@ -66,6 +67,7 @@ const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128
   ([headSize, type, variant]) => ({ heads: 3, headSize, type, variant }),
 )
 const CONVERSIONS = product(WEIGHTS, FLOATS)
+const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
 
 const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmul({ ...spec, tile }))])),
@@ -82,6 +84,7 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   attention: ATTENTIONS.map(attention),
   'attention, naive': ATTENTIONS.map(attentionNaive),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
+  resize: RESIZES.map(([sourceBytes, result]) => resize({ sourceBytes, result })),
   'conversion, naive': CONVERSIONS.map(([from, to]) => convertNaive(from, to)),
 }
 

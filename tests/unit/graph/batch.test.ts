@@ -6,7 +6,7 @@ import { positionIds } from '../../../src/model/positions.js'
 const PATCH = 2
 
 /** A picture whose every value is its own: `offset` plus its index. */
-function image(height: number, width: number, offset = 0): BatchImage {
+function image(height: number, width: number, offset = 0): BatchImage & { readonly data: Float32Array } {
   const grid = [Math.floor(height / PATCH), Math.floor(width / PATCH)] as const
   const data = Float32Array.from({ length: 3 * height * width }, (_, i) => offset + i)
   return { data, height, width, grid, positions: positionIds(grid, 5, 'navit') }
