@@ -36,11 +36,14 @@ export interface Budget {
   readonly most: number
 }
 
-/** Runs `once`, which returns its own milliseconds, within a budget. The first run, a warm-up, is not counted. */
-export async function repeat(once: () => Promise<number>, { ms, least, most }: Budget): Promise<Timing> {
-  await once()
-  const times: number[] = []
+/** Runs `once`, which returns its own milliseconds, within a budget; `times` are runs that count already. */
+export async function repeat(
+  once: () => Promise<number>,
+  { ms, least, most }: Budget,
+  times: readonly number[] = [],
+): Promise<Timing> {
+  const all = [...times]
   const end = performance.now() + ms
-  while (times.length < least || (times.length < most && performance.now() < end)) times.push(await once())
-  return summarise(times)
+  while (all.length < least || (all.length < most && performance.now() < end)) all.push(await once())
+  return summarise(all)
 }
