@@ -3,6 +3,7 @@
 //   load { name, file, provider }       -> milliseconds until the session is ready
 //   run { name, rows, dims, element }   -> milliseconds of one run, upload and readback included
 //   output { name, rows, dims, element, output } -> the values of an output
+//   release { name }
 import process from 'node:process'
 import { createRequire } from 'node:module'
 
@@ -14,10 +15,10 @@ function tensor({ rows, dims, element }) {
 }
 
 const OPERATIONS = {
-  async load({ name, file, provider, verbose }) {
+  async load({ name, file, provider }) {
     const start = performance.now()
-    const logSeverityLevel = verbose ? 0 : 3
-    sessions.set(name, await ort.InferenceSession.create(file, { executionProviders: [provider], logSeverityLevel }))
+    const options = { executionProviders: [provider], logSeverityLevel: 3 }
+    sessions.set(name, await ort.InferenceSession.create(file, options))
     return performance.now() - start
   },
   async run({ name, ...input }) {
@@ -29,6 +30,10 @@ const OPERATIONS = {
   async output({ name, output, ...input }) {
     const { [output]: result } = await sessions.get(name).run({ rows: tensor(input) }, [output])
     return result.data
+  },
+  async release({ name }) {
+    await sessions.get(name).release()
+    sessions.delete(name)
   },
 }
 
