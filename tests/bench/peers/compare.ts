@@ -3,7 +3,7 @@ import { spread } from '../../../src/bench/bench.js'
 import type { Budget } from '../../../src/bench/statistics.js'
 import { towerFlops } from '../../../src/bench/workload.js'
 import { race, type Racer } from './race.js'
-import { referenceError, type referenceRows } from './reference.js'
+import { referenceError, type referenceRows } from './reference.mjs'
 import type { Subject } from './subject.js'
 
 /** The first racer is ours. Closes all of them. */
@@ -22,7 +22,13 @@ export async function compareRacers(
     const timing = timings[i]
     if (!timing) continue
     const nmse = reference ? referenceError(await racer.hidden(), reference) : null
-    results.push({ name: racer.name, timing, flops: flops / (timing.median / 1e3), timesOurs: timing.median / own, nmse })
+    results.push({
+      name: racer.name,
+      timing,
+      flops: flops / (timing.median / 1e3),
+      timesOurs: timing.median / own,
+      nmse,
+    })
     await racer.close()
   }
   return {

@@ -1,7 +1,13 @@
 import { mkdtempSync, openSync, writeSync, closeSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sovit400m, syntheticPixels, syntheticTower, towerFile, type SyntheticTower } from '../../../src/bench/synthetic.js'
+import {
+  sovit400m,
+  syntheticPixels,
+  syntheticTower,
+  towerFile,
+  type SyntheticTower,
+} from '../../../src/bench/synthetic.js'
 import type { VisionConfig } from '../../../src/model/config.js'
 import { positionIds } from '../../../src/model/positions.js'
 
