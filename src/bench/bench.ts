@@ -94,7 +94,7 @@ function deviceSection({ info, device }: Gpu): Section {
   }
   return {
     title: 'Device',
-    columns: ['', 'of this device'],
+    columns: ['what', 'of this device'],
     rows: Object.entries(facts).map(([name, value]) => [name, value || 'not disclosed']),
     notes: info.software ? ['**A software rasteriser: no measure of any GPU.**'] : [],
     data: { ...info, limits: facts.workgroup },
@@ -104,7 +104,7 @@ function deviceSection({ info, device }: Gpu): Section {
 function peakSection(peaks: readonly Peak[], bandwidth: number): Section {
   return {
     title: 'Measured peak',
-    columns: ['', 'of this device'],
+    columns: ['what', 'of this device'],
     rows: [
       ...peaks.map(({ name, flops }) => [`multiply-adds in registers, ${name}`, formatRate(flops)]),
       ['copy, read and written', `${formatBytes(bandwidth)}/s`],

@@ -1,5 +1,8 @@
 import { bench } from '../../src/bench/bench.js'
+import { paperSections } from '../../src/bench/paper.js'
 import { markdown, type Section } from '../../src/bench/report.js'
+import { sovit400m } from '../../src/bench/synthetic.js'
+import { towerWork } from '../../src/bench/workload.js'
 import { HELP, readArguments, type BenchArguments, type PeerName } from './options.js'
 import { raceOrtNode, raceOrtWeb, raceTorch, type PeerOptions } from './peers/peers.js'
 
@@ -23,7 +26,7 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   const sections: Section[] = []
-  for await (const section of measure(options)) {
+  for await (const section of options.model ? paper(options) : measure(options)) {
     sections.push(section)
     if (!options.json) console.log(markdown(section))
   }
@@ -36,6 +39,13 @@ export async function main(args: string[]): Promise<number> {
       ),
     )
   return 0
+}
+
+function paper({ side = 32 }: BenchArguments): Section[] {
+  const config = sovit400m(27)
+  return (['f32', 'f16'] as const).flatMap((precision) =>
+    paperSections(towerWork(config, side, precision), `${precision}, ${side * side} tokens`),
+  )
 }
 
 async function* measure(options: BenchArguments): AsyncGenerator<Section> {

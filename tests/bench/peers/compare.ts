@@ -33,7 +33,7 @@ export async function compareRacers(
   }
   return {
     title,
-    columns: ['', 'median', 'least to most', 'runs', 'rate', 'time / ours', 'NMSE'],
+    columns: ['who', 'median', 'least to most', 'runs', 'rate', 'time / ours', 'NMSE'],
     rows: results.map(({ name, timing, flops, timesOurs, nmse }) => [
       ...[name, formatMs(timing.median), spread(timing), String(timing.runs), formatRate(flops)],
       ...[`${timesOurs.toFixed(2)}×`, nmse?.toExponential(1) ?? '–'],
