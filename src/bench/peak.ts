@@ -1,7 +1,7 @@
 import peakCode from '../../shaders/peak.wgsl?raw'
 import peakMatrixCode from '../../shaders/peak_matrix.wgsl?raw'
 import type { Gpu } from '../gpu/device.js'
-import { type Kernel, type RunSizes, specialise } from '../gpu/kernel.js'
+import { ELEMENT_BYTES, type Kernel, type RunSizes, specialise } from '../gpu/kernel.js'
 import { type MatrixConfig } from '../gpu/matrix-units.js'
 import type { KernelTimer } from './timer.js'
 
@@ -19,25 +19,25 @@ const THREADS = 64
 const MATRIX_CHAINS = 4
 
 /** A loop of multiply-adds in registers: T threads, each `CHAINS` chains of vectors. */
-function peakKernel(elem: 'f32' | 'f16', lanes: 2 | 4): Kernel {
+function peakKernel(elem: 'f32' | 'f16', lanes: 1 | 2 | 4): Kernel {
   return {
     name: 'peak',
-    variant: `${elem} vec${lanes}`,
+    variant: lanes === 1 ? elem : `${elem} vec${lanes}`,
     code: specialise(peakCode, {
       consts: { ITERATIONS: `${ITERATIONS}u` },
-      aliases: { Elem: elem, Vec: `vec${lanes}<Elem>` },
+      aliases: { Elem: elem, Vec: lanes === 1 ? 'Elem' : `vec${lanes}<Elem>` },
     }),
     constants: {},
     bindings: [
       { name: 'factors', access: 'read', type: 'f32', shape: [2] },
-      { name: 'y', access: 'write', type: 'f32', shape: ['T'] },
+      { name: 'y', access: 'write', type: elem, shape: ['T', lanes] },
     ],
     dims: {},
     workgroupBytes: 0,
     invocations: THREADS,
     workgroups: ({ T = 0 }) => [T / THREADS, 1, 1],
     flops: ({ T = 0 }) => T * CHAINS * ITERATIONS * lanes * 2,
-    bytes: ({ T = 0 }) => 4 * T,
+    bytes: ({ T = 0 }) => ELEMENT_BYTES[elem] * T * lanes,
     accumulators: CHAINS * lanes,
   }
 }
@@ -59,7 +59,7 @@ export function peakMatrixKernel({ component, result, M, N, K }: MatrixConfig, s
     invocations: subgroupSize,
     workgroups: ({ S = 0 }) => [S, 1, 1],
     flops: ({ S = 0 }) => S * MATRIX_CHAINS * ITERATIONS * 2 * M * N * K,
-    bytes: ({ S = 0 }) => S * MATRIX_CHAINS * M * N * (result === 'f32' ? 4 : 2),
+    bytes: ({ S = 0 }) => S * MATRIX_CHAINS * M * N * ELEMENT_BYTES[result],
     accumulators: (MATRIX_CHAINS * M * N) / subgroupSize,
   }
 }
@@ -68,6 +68,7 @@ export function peakMatrixKernel({ component, result, M, N, K }: MatrixConfig, s
 export function peakKernels(gpu: Gpu): Kernel[] {
   const { matrixUnits: units } = gpu.info
   return [
+    peakKernel('f32', 1),
     peakKernel('f32', 2),
     peakKernel('f32', 4),
     ...(gpu.has('shader-f16') ? [peakKernel('f16', 2), peakKernel('f16', 4)] : []),
