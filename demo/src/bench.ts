@@ -11,11 +11,12 @@ const copy = byId('copy', HTMLButtonElement)
 const setup = byId('setup', HTMLFormElement)
 
 let report: Section[] = []
-let stopped = false
+let stopping = new AbortController()
 
 async function measure(): Promise<void> {
   report = []
-  stopped = false
+  stopping = new AbortController()
+  const { signal } = stopping
   byId('sections', HTMLDivElement).replaceChildren()
   byId('report', HTMLElement).hidden = false
   byId('alert', HTMLDivElement).hidden = true
@@ -24,9 +25,9 @@ async function measure(): Promise<void> {
     for await (const section of bench({ gpu: navigator.gpu, ...choices(), onPhase: say })) {
       report.push(section)
       showSection(section)
-      if (stopped) break
+      if (signal.aborted) break
     }
-    say(stopped ? 'Stopped' : 'Done')
+    say(signal.aborted ? 'Stopped' : 'Done')
   } catch (error) {
     say('It went wrong')
     byId('alert-text', HTMLParagraphElement).textContent = error instanceof Error ? error.message : String(error)
@@ -59,7 +60,7 @@ setup.addEventListener('submit', (event) => {
   void measure()
 })
 stop.addEventListener('click', () => {
-  stopped = true
+  stopping.abort()
   say('Stopping after this part')
 })
 copy.addEventListener('click', () => {

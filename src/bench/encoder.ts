@@ -38,7 +38,7 @@ export async function measureEncoder(run: EncoderRun): Promise<EncoderReport> {
   const { gpu, file, layers, side, precision, budget } = run
   const encoder = await VisionEncoder.load(file, { gpu, precision, layers })
   try {
-    const pixels = syntheticPixels(side, side, encoder.model.config.patch)
+    const pixels = syntheticPixels(side, encoder.model.config.patch)
     const encode = async () => {
       const start = performance.now()
       await encoder.encode({ pixels })
@@ -61,18 +61,17 @@ export async function measureEncoder(run: EncoderRun): Promise<EncoderReport> {
 /** Dispatches that any code records while `work` runs, counted where WebGPU takes them. */
 async function countDispatches(work: () => Promise<unknown>): Promise<number> {
   const passes = GPUComputePassEncoder.prototype
-  const dispatch = Object.getOwnPropertyDescriptor(passes, 'dispatchWorkgroups')
-  if (!dispatch) return NaN
-  const original = passes.dispatchWorkgroups
+  const method = Object.getOwnPropertyDescriptor(passes, 'dispatchWorkgroups')
+  const dispatch = method?.value as GPUComputePassEncoder['dispatchWorkgroups']
   let count = 0
-  passes.dispatchWorkgroups = function (x, y, z) {
+  passes.dispatchWorkgroups = function (...size) {
     count++
-    original.call(this, x, y, z)
+    Reflect.apply(dispatch, this, size)
   }
   try {
     await work()
     return count
   } finally {
-    Object.defineProperty(passes, 'dispatchWorkgroups', dispatch)
+    Object.defineProperty(passes, 'dispatchWorkgroups', { ...method })
   }
 }

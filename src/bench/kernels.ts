@@ -24,8 +24,8 @@ export async function* measureKernels(
   timer: KernelTimer,
   peaks: readonly Peak[],
 ): AsyncGenerator<KernelReport> {
-  for (const { step, kernels, run, data } of works) {
-    for (const kernel of kernels) {
+  for (const { step, candidates } of works) {
+    for (const { kernel, run, data } of candidates) {
       const timing = await timer.time(kernel, run, data).catch(nullWhereLimited)
       if (!timing) continue
       const flops = kernel.flops(run) / (timing.median / 1e3)

@@ -69,7 +69,7 @@ export function paperBound(device: NamedDevice, kernel: Kernel, run: RunSizes): 
 
 /** Two tables of the same rows: what kernels cost, and what follows for named devices. */
 export function paperSections(works: readonly Work[], title: string): Section[] {
-  const rows = works.flatMap(({ step, kernels, run }) => kernels.map((kernel) => ({ step, kernel, run })))
+  const rows = works.flatMap(({ step, candidates }) => candidates.map(({ kernel, run }) => ({ step, kernel, run })))
   const heads = rows.map(({ step, kernel }) => [step, kernel.variant || kernel.name])
   const costs = rows.map(({ kernel, run }) => ({ kernel, ...paperCost(kernel, run) }))
   const bounds = rows.map(({ kernel, run }) => DEVICES.map((device) => paperBound(device, kernel, run)))
@@ -96,7 +96,7 @@ export function paperSections(works: readonly Work[], title: string): Section[] 
       ],
       data: bounds.map((row, i) => ({
         ...named[i],
-        bounds: Object.fromEntries(row.map((bound, d) => [DEVICES[d]?.name, bound])),
+        bounds: row.map((bound, d) => ({ device: DEVICES[d]?.name, bound })),
       })),
     },
   ]

@@ -25,7 +25,7 @@ function pad(text: string, width: number, right: boolean): string {
   return right ? space + text : text + space
 }
 
-const length = (text: string): number => [...text].length
+const length = (text: string): number => Array.from(text).length
 
 /** Milliseconds with three digits that count: `0.0412 ms`, `4.40 ms`, `4403 ms`. */
 export function formatMs(ms: number): string {

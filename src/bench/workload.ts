@@ -7,56 +7,60 @@ import { packBatch } from '../graph/batch.js'
 import type { VisionConfig } from '../model/config.js'
 import type { BufferData } from './timer.js'
 
-/** One step of the tower at the size of one picture, and every kernel that may compute it. */
-export interface Work {
-  readonly step: string
-  readonly kernels: readonly Kernel[]
+/** A kernel that may compute a step, with the sizes and tables of one picture as it wants them. */
+export interface Candidate {
+  readonly kernel: Kernel
   readonly run: RunSizes
   /** What its tables hold. */
   readonly data: BufferData
-  /** How often a picture needs it, per block; the patch embedding runs once. */
-  readonly perBlock: number
+}
+
+/** One step of the tower, and every kernel that may compute it. */
+export interface Work {
+  readonly step: string
+  readonly candidates: readonly Candidate[]
 }
 
 const TILES: readonly MatmulTile[] = ['direct', '32x32', '64x64', '128x128']
 
-/** The distinct steps of a tower for a picture of side × side patches, bf16 weights in f32 precision, else f16. */
+/** The distinct steps of a tower for a picture of side × side patches; weights are bf16 in f32 precision, else f16. */
 export function towerWork(config: VisionConfig, side: number, precision: 'f32' | 'f16'): Work[] {
-  const { width: C, mlp: F, heads, headSize, patch, table: S, eps } = config
+  const { width: C, mlp: F, patch, table: S, eps } = config
   const P = side * side
   const weight = precision === 'f32' ? 'bf16' : 'f16'
   const size = Uint32Array.of(P, 0, 0, 0)
-
+  const rows = (kernel: Kernel): Candidate => ({ kernel, run: { P }, data: { size } })
   const product = (step: string, K: number, N: number, epilogue: Epilogue): Work => {
     const output = epilogue === 'residual' ? 'f32' : precision
     const spec = { K, N, weight, input: precision, output, epilogue } as const
-    return { step, kernels: TILES.map((tile) => matmul({ ...spec, tile })), run: { P }, data: { size }, perBlock: 1 }
+    return { step, candidates: TILES.map((tile) => rows(matmul({ ...spec, tile }))) }
   }
-  const picture = { data: new Float32Array(3 * (side * patch) ** 2), height: side * patch, width: side * patch }
-  const batch = packBatch([{ ...picture, grid: [side, side], positions: new Uint32Array(P) }], patch, 1)
-  const head = { heads, headSize, type: precision }
-  const tiles = attentionTiles([P], queryTile(head))
   return [
     product('qkv', C, 3 * C, 'bias'),
     product('out + residual', C, C, 'residual'),
     product('fc1 + gelu', C, F, 'gelu_tanh'),
     product('fc2 + residual', F, C, 'residual'),
-    { step: 'attention', kernels: [attention(head)], run: { P, T: tiles.length / 4 }, data: { tiles }, perBlock: 1 },
-    {
-      step: 'layer norm',
-      kernels: [layerNorm({ C, eps, output: precision })],
-      run: { P },
-      data: { size },
-      perBlock: 2,
-    },
-    {
-      step: 'patch embedding',
-      kernels: [patchEmbed({ patch, C, S, weight, table: weight })],
-      run: { P, V: picture.data.length },
-      data: { size, patches: batch.patches },
-      perBlock: 0,
-    },
+    attentionWork(config, P, precision),
+    { step: 'layer norm', candidates: [rows(layerNorm({ C, eps, output: precision }))] },
+    embeddingWork(patchEmbed({ patch, C, S, weight, table: weight }), side, patch),
   ]
+}
+
+function attentionWork({ heads, headSize }: VisionConfig, P: number, type: 'f32' | 'f16'): Work {
+  const spec = { heads, headSize, type }
+  const tiles = attentionTiles([P], queryTile(spec))
+  return {
+    step: 'attention',
+    candidates: [{ kernel: attention(spec), run: { P, T: tiles.length / 4 }, data: { tiles } }],
+  }
+}
+
+function embeddingWork(kernel: Kernel, side: number, patch: number): Work {
+  const extent = side * patch
+  const picture = { data: new Float32Array(3 * extent * extent), height: extent, width: extent }
+  const image = { ...picture, grid: [side, side] as const, positions: new Uint32Array(side * side) }
+  const { run, patches, size } = packBatch([image], patch, 1)
+  return { step: 'patch embedding', candidates: [{ kernel, run, data: { patches, size } }] }
 }
 
 /** Floating point operations of a whole encode of P tokens. */

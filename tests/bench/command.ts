@@ -53,7 +53,7 @@ async function* measure(options: BenchArguments): AsyncGenerator<Section> {
   Object.assign(globalThis, globals)
   // Matrix units are behind the first feature; f16 is off by default on NVIDIA and Vulkan (Dawn, PhysicalDeviceVk.cpp).
   const gpu = create(['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia'])
-  const node = JSON.parse(process.env['SOVIT_BENCH_NODE'] ?? '["node"]') as string[]
+  const node = JSON.parse(process.env.SOVIT_BENCH_NODE ?? '["node"]') as string[]
   const all = { ...options, gpu, node, onPhase: progress() }
   yield* bench(all)
   for (const peer of options.peers) yield* contained(peer, RACES[peer](all))

@@ -45,7 +45,7 @@ export function readArguments(
     },
   })
   const { help, json, model, quick } = values
-  const usual = quick ? 'none' : environment['PYTHON'] ? 'all' : 'ort,web'
+  const usual = quick ? 'none' : environment.PYTHON ? 'all' : 'ort,web'
   const side = values.tokens === undefined ? undefined : Math.sqrt(Number(values.tokens))
   if (side !== undefined && !(Number.isInteger(side) && side >= 1 && side <= 70)) {
     throw new Error(`--tokens ${values.tokens ?? ''} is no square from 1 to 4900. Use 256, 1024 or 4900, for example.`)

@@ -16,7 +16,12 @@ export class OnnxGraph {
   #names = 0
 
   /** Adds a node of one output; returns the output's name. `domain` is '' for ONNX's own operators. */
-  node(type: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = '') {
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
+  ): string {
     const output = `${type}_${this.#names++}`
     this.#nodes.push(
       nested(

@@ -38,7 +38,7 @@ export class OrtNode {
   /** A session of the WebGPU provider that encodes the subject. */
   async racer(subject: Subject, element: 'f32' | 'f16', attention: AttentionForm): Promise<Racer> {
     const name = `onnxruntime-node ${element}, ${attention} attention`
-    const { config, rows, positions, folder } = subject
+    const { rows, positions, folder } = subject
     const model = onnxTower({ ...subject, element, attention })
     const file = writeParts(join(folder, `${element}-${attention}.onnx`), model.parts)
     const dims = [1, positions.length, rows.length / positions.length]

@@ -34,7 +34,7 @@ globalThis.openOrt = async (name, file, rowFile, dims) => {
   const run = (output: string) => session.run({ rows: new ort.Tensor('float32', rows, dims) }, [output])
   racers[name] = {
     run: () => timed(() => run('tokens')),
-    hidden: async () => base64((await run('hidden'))['hidden']?.data),
+    hidden: async () => base64((await run('hidden')).hidden?.data),
   }
 }
 

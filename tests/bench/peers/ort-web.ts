@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright'
-import { build, type Rollup } from 'vite'
+import { build, type Rolldown } from 'vite'
 import { CHROMIUM_FLAGS, findChromium } from '../../../scripts/browser.mjs'
 import { onnxTower, type AttentionForm } from '../onnx/tower.js'
 import { peerFolder } from './install.js'
@@ -98,7 +98,7 @@ async function pageCode(): Promise<string> {
     configFile: false,
     logLevel: 'error',
     build: { write: false, target: 'es2022', rolldownOptions: { input: entry, external: [/^\/ort/] } },
-  })) as Rollup.RollupOutput
+  })) as Rolldown.RolldownOutput
   return built.output[0].code
 }
 

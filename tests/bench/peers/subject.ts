@@ -8,6 +8,7 @@ import {
   towerFile,
   type SyntheticTower,
 } from '../../../src/bench/synthetic.js'
+import type { PixelValues } from '../../../src/image/types.js'
 import type { VisionConfig } from '../../../src/model/config.js'
 import { positionIds } from '../../../src/model/positions.js'
 
@@ -18,7 +19,7 @@ export interface Subject {
   /** Patches along each side; P = side². */
   readonly side: number
   /** [3, height, width] */
-  readonly pixels: { readonly data: Float32Array; readonly height: number; readonly width: number }
+  readonly pixels: PixelValues
   /** The same values patch by patch, [P, 3p²]. */
   readonly rows: Float32Array
   /** Row of the position table for each patch. */
@@ -30,7 +31,7 @@ export interface Subject {
 
 export function makeSubject(layers: number, side: number): Subject {
   const config = sovit400m(layers)
-  const pixels = syntheticPixels(side, side, config.patch)
+  const pixels = syntheticPixels(side, config.patch)
   const folder = mkdtempSync(join(tmpdir(), 'sovit-bench-'))
   return {
     ...{ config, side, pixels, folder },

@@ -7,7 +7,7 @@ import { checkpointFile, writeParts, type Subject } from './subject.js'
 
 /** PyTorch of the Python that PYTHON names, in a process of its own. */
 export async function torchRacer(subject: Subject): Promise<Racer> {
-  const python = process.env['PYTHON'] ?? 'python3'
+  const python = process.env.PYTHON ?? 'python3'
   const { folder, positions, rows, config } = subject
   checkpointFile(subject)
   writeParts(join(folder, 'rows.f32'), [new Uint8Array(rows.buffer)])
@@ -17,9 +17,9 @@ export async function torchRacer(subject: Subject): Promise<Racer> {
   const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const answer = async (): Promise<string> => {
-    const { value, done } = await lines.next()
-    if (done) throw new Error(`${python} ended: does it have torch?`)
-    return value
+    const line = (await lines.next()) as IteratorResult<string, undefined>
+    if (line.done) throw new Error(`${python} ended: does it have torch?`)
+    return line.value
   }
   return {
     name: await answer(),
