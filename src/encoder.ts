@@ -1,6 +1,7 @@
 import { builtInModel } from './built-in.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type {
+  Arithmetic,
   EncodeInput,
   EncodeOptions,
   Encoding,
@@ -10,14 +11,25 @@ import type {
   ModelSource,
   PositionMode,
   Precision,
+  ProfileOptions,
   Support,
 } from './encoder/types.js'
-import { SovitError, throwIfAborted } from './errors.js'
+import { SovitError, throwIfAborted, unlessAborted } from './errors.js'
 import { cutBatches, type BatchImage } from './graph/batch.js'
-import type { Executor, RunResult } from './graph/executor.js'
+import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor.js'
 import { Gpu, type DeviceInfo } from './gpu/device.js'
 import { toPixels } from './image/input.js'
-import { positionIds } from './model/positions.js'
+import { GridTables } from './model/positions.js'
+
+interface EncodedBatch {
+  readonly images: readonly BatchImage[]
+  readonly result: RunResult
+}
+
+/** In an object, because a promise of a promise is one promise. */
+interface Submitted {
+  readonly settled: Promise<PromiseSettledResult<EncodedBatch>[]>
+}
 
 /**
  * The SigLIP vision tower of MiniCPM-V on WebGPU.
@@ -31,12 +43,16 @@ import { positionIds } from './model/positions.js'
 export class VisionEncoder {
   readonly model: ModelInfo
   readonly precision: Precision
+  /** How products are computed. */
+  readonly arithmetic: Arithmetic
   /** How positions are mapped to a picture's grid. */
   readonly positions: PositionMode
   /** What the load took. */
   readonly load: LoadInfo
   readonly #gpu: Gpu
   readonly #executor: Executor
+  readonly #grids: GridTables
+  /** Settles when all calls so far are submitted. */
   #tail: Promise<unknown> = Promise.resolve()
 
   private constructor(gpu: Gpu, tower: LoadedTower) {
@@ -44,8 +60,10 @@ export class VisionEncoder {
     this.#executor = tower.executor
     this.model = tower.model
     this.precision = tower.precision
+    this.arithmetic = tower.arithmetic
     this.positions = tower.positions
     this.load = tower.load
+    this.#grids = new GridTables(tower.model.config.table, tower.positions)
   }
 
   /** Whether this page or process can run the encoder; if not, why, and what to do. */
@@ -110,11 +128,22 @@ export class VisionEncoder {
       if (!encoding) throw new SovitError('BAD_IMAGE', 'The picture gave no tokens.')
       return encoding
     }
-    this.#check(options.signal)
-    const images = await Promise.all(input.map((item) => this.#prepare(item, options)))
-    const run = this.#tail.then(() => this.#runAll(images, options))
-    this.#tail = run.catch(() => undefined)
-    return run
+    const batches = await this.#enqueue(input, options, options.gpuTime ? 'whole' : undefined)
+    return batches.flatMap(({ images, result }) => images.map((image, i) => this.#encoding(image, i, result, options)))
+  }
+
+  /**
+   * Encodes once with a compute pass for each step, and tells how long each took on the device. Passes of their own cost
+   * time, so the sum is above what `encode` takes; browsers round each to some 65 µs.
+   *
+   * @throws SovitError `NO_FEATURE` where the device has no `timestamp-query`, and whatever `encode` throws
+   */
+  async profile(
+    input: EncodeInput | readonly EncodeInput[],
+    options: ProfileOptions = {},
+  ): Promise<readonly StepTime[]> {
+    const batches = await this.#enqueue(isList(input) ? input : [input], options, 'steps')
+    return batches.flatMap(({ result }) => result.steps)
   }
 
   /** Frees everything this encoder holds on the device; a caller's device lives on. */
@@ -131,6 +160,24 @@ export class VisionEncoder {
     throwIfAborted(signal, 'The encode')
   }
 
+  /** Runs when all calls before are submitted; an abort while waiting takes effect at once. */
+  async #enqueue(
+    input: readonly EncodeInput[],
+    options: EncodeOptions,
+    timing?: RunOptions['timing'],
+  ): Promise<readonly EncodedBatch[]> {
+    this.#check(options.signal)
+    if (timing && !this.#gpu.has('timestamp-query')) {
+      throw new SovitError('NO_FEATURE', `Times on the device need 'timestamp-query', which this device lacks.`)
+    }
+    const images = await Promise.all(input.map((item) => this.#prepare(item, options)))
+    const turn = this.#tail
+    const submitted = turn.then(() => this.#submit(images, options, timing))
+    this.#tail = submitted.catch(() => undefined)
+    await unlessAborted(turn, options.signal, 'The encode')
+    return this.#settle(await submitted, options.signal)
+  }
+
   async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {
     const { patch, table } = this.model.config
     const pixels = await toPixels(input, { ...options, patch, limit: table * patch })
@@ -141,28 +188,36 @@ export class VisionEncoder {
         `Pixel values of ${pixels.height}×${pixels.width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
       )
     }
-    return { ...pixels, grid, positions: positionIds(grid, table, this.positions) }
+    return { ...pixels, grid, positions: this.#grids.positions(grid) }
   }
 
-  /** A batch beyond the device's limits is cut into several; the tokens are the same bits. */
-  async #runAll(images: readonly BatchImage[], options: EncodeOptions): Promise<Encoding[]> {
-    const encodings: Encoding[] = []
+  /**
+   * Submits a call's pictures; a batch beyond the device's limits is cut into several, whose tokens are the same bits.
+   * The results of what was submitted come even when a later batch fails, as the buffers they hold must be freed.
+   */
+  async #submit(images: readonly BatchImage[], options: EncodeOptions, timing: RunOptions['timing']) {
+    const { hiddenStates: taps = false, output, signal } = options
+    const batches: Promise<EncodedBatch>[] = []
     try {
       for (const part of cutBatches(images, this.#executor.limits)) {
-        this.#check(options.signal)
-        const result = await this.#executor.run(part, {
-          taps: options.hiddenStates ?? false,
-          keepOnGpu: options.output === 'gpu',
-          signal: options.signal,
-        })
-        encodings.push(...part.map((image, i) => this.#encoding(image, i, result, options)))
+        this.#check(signal)
+        const { done } = await this.#executor.submit(part, { taps, keepOnGpu: output === 'gpu', timing, signal })
+        batches.push(done.then((result) => ({ images: part, result })))
       }
-      return encodings
     } catch (error) {
-      for (const { buffer } of encodings) buffer?.destroy()
-      this.#check(options.signal)
-      throw await this.#gpu.explain(error)
+      batches.push(Promise.reject(error instanceof Error ? error : new Error(String(error))))
     }
+    return { settled: Promise.allSettled(batches) }
+  }
+
+  async #settle({ settled }: Submitted, signal: AbortSignal | undefined): Promise<readonly EncodedBatch[]> {
+    const results = await settled
+    const done = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    const failed = results.find((one) => one.status === 'rejected')
+    if (!failed) return done
+    for (const { result } of done) for (const buffer of result.buffers) buffer.destroy()
+    this.#check(signal)
+    throw await this.#gpu.explain(failed.reason)
   }
 
   #encoding(image: BatchImage, index: number, result: RunResult, options: EncodeOptions): Encoding {
@@ -175,6 +230,7 @@ export class VisionEncoder {
       positions: this.positions,
       ...(options.hiddenStates && { hiddenStates: result.taps.flatMap((tap) => tap[index] ?? []) }),
       ...(options.output === 'gpu' && { buffer: result.buffers[index] }),
+      ...(options.gpuTime && { gpuMs: result.gpuMs ?? 0 }),
     }
   }
 }

@@ -78,3 +78,18 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
     throw new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason })
   }
 }
+
+/** `work`, or the `ABORTED` error as soon as `signal` is aborted; the work itself goes on. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  if (!signal) return work
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason }))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,5 +1,5 @@
 import type { VisionEncoder } from '../encoder.js'
-import type { DeviceInfo, Encoding, LoadInfo, ModelInfo, Precision } from '../encoder/types.js'
+import type { Arithmetic, DeviceInfo, Encoding, LoadInfo, ModelInfo, Precision } from '../encoder/types.js'
 import type { ProgressEvent } from '../checkpoint/types.js'
 import type { TowerOptions } from './runtime.js'
 
@@ -49,10 +49,12 @@ export interface PageReport {
   readonly model: ModelInfo
   readonly device: DeviceInfo
   readonly precision: Precision
+  readonly arithmetic: Arithmetic
   readonly load: LoadInfo
   readonly gpuBytes: number
   readonly encodings: readonly Pick<Encoding, 'dims' | 'type' | 'grid' | 'positions'>[]
   readonly ms: readonly number[]
+  readonly gpuMs: readonly number[] | null
 }
 
 export async function encodeInPage(
@@ -67,18 +69,20 @@ export async function encodeInPage(
         return { pixels: { width, height, data: new Float32Array(bytes) } }
       }),
     )
+    const gpuTime = encoder.device.features.includes('timestamp-query')
     const ms: number[] = []
-    const run = async (): Promise<Encoding[]> => {
+    const gpuMs: number[] = []
+    const run = async () => {
       const start = performance.now()
-      const encodings = await encoder.encode(inputs, { hiddenStates })
+      const encodings = await encoder.encode(inputs, { hiddenStates, gpuTime })
       ms.push(performance.now() - start)
+      gpuMs.push(encodings[0]?.gpuMs ?? 0)
       return encodings
     }
     let encodings = await run()
-    if (repeat !== undefined) ms.length = 0
+    if (repeat !== undefined) ms.length = gpuMs.length = 0
     for (let i = 0; i < (repeat ?? 0); i++) encodings = await run()
-
-    const { model, device, precision, load, gpuBytes } = encoder
+    const { model, device, precision, arithmetic, load, gpuBytes } = encoder
     const shapes: PageReport['encodings'][number][] = []
     for (const [i, { tokens, hiddenStates: states = [], dims, type, grid, positions }] of encodings.entries()) {
       await fetch(`${results}${i}/tokens`, { method: 'POST', body: tokens as Float32Array<ArrayBuffer> })
@@ -87,7 +91,8 @@ export async function encodeInPage(
       }
       shapes.push({ dims, type, grid, positions })
     }
-    return { model, device, precision, load, gpuBytes, encodings: shapes, ms }
+    const times = { ms, gpuMs: gpuTime ? gpuMs : null }
+    return { model, device, precision, arithmetic, load, gpuBytes, encodings: shapes, ...times }
   } catch (error) {
     const { code = 'UNEXPECTED', message } = error as Partial<Failure> & Error
     return { failure: { code, message } }

@@ -18,7 +18,8 @@ export const ENCODE_OPTIONS = {
   layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
   layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
   ...SLICING_OPTIONS,
-  tune: { value: 'T', help: 'off; on is not supported yet' },
+  arithmetic: { value: 'A', help: 'auto (default), f32, f16, matrix (matrix units, an experimental feature)' },
+  tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
   cache: { value: 'DIR', help: 'off; a folder is not supported yet' },
   'hidden-states': { help: 'also write hidden_states.{i}.{layer}: 0 embeddings, l output of block l' },
   repeat: { value: 'N', help: 'after one warm-up run, N timed runs' },
@@ -51,7 +52,6 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
   if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
   if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
   choice('heads', values.heads ?? 'all', ['all', 'none'])
-  choice('tune', values.tune ?? 'off', ['off'], ['on'])
   if ((values.cache ?? 'off') !== 'off') throw notYet('--cache DIR', 'Leave it out')
   refuseSlicing(values)
   return {
@@ -73,10 +73,13 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
 const LATER_POSITIONS = ['bicubic', 'bicubic-antialias', 'bilinear-antialias', 'row0']
 
 function towerOptions(values: Values): TowerOptions {
-  const { positions = 'auto', precision = 'auto', gelu = 'auto', layers = 'auto', layout = 'auto' } = values
+  const { positions = 'auto', precision = 'auto', arithmetic = 'auto', tune = 'on' } = values
+  const { gelu = 'auto', layers = 'auto', layout = 'auto' } = values
   return {
     positions: choice('positions', positions, ['auto', 'table', 'navit', 'navit-float32'], LATER_POSITIONS),
     precision: choice('precision', precision, ['auto', 'f32', 'f16']),
+    arithmetic: choice('arithmetic', arithmetic, ['auto', 'f32', 'f16', 'matrix']),
+    tuning: choice('tune', tune, ['on', 'off']) === 'on',
     gelu: choice('gelu', gelu, ['auto', 'tanh', 'erf']),
     layers: layers === 'auto' ? layers : count('layers', layers, 1, 1000),
     layout: choice('layout', layout, ['auto', ...LAYOUT_NAMES]),

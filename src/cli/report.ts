@@ -9,6 +9,9 @@ export function gridOf({ width, height }: PixelValues, patch: number): readonly 
   return [Math.floor(height / patch), Math.floor(width / patch)]
 }
 
+/** Every figure of this arithmetic has to say what it needs. */
+const MATRIX = 'matrix units (an experimental feature that browsers have not shipped)'
+
 type Json = Readonly<Record<string, unknown>>
 
 /** The `model` of the JSON outputs. */
@@ -29,11 +32,12 @@ export function encodeJson(
     model: modelJson(name, report.model),
     device: { vendor, architecture, description, backend, features },
     precision: report.precision,
+    arithmetic: report.arithmetic,
     runtime,
     load: report.load,
     images: report.encodings.map(({ grid, dims: [tokens] }, i) => ({ source: pictures[i]?.source, grid, tokens })),
     ms: report.ms,
-    gpuMs: null,
+    gpuMs: report.gpuMs,
   }
 }
 
@@ -43,10 +47,10 @@ export function encodeLines(name: string, report: EncodeReport, pictures: readon
   return [
     `model      ${modelLine(name, report.model)}`,
     `device     ${deviceLine(report.device)}`,
-    `precision  ${report.precision}`,
+    `precision  ${report.precision}, products in ${report.arithmetic === 'matrix' ? MATRIX : report.arithmetic}`,
     `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched, ${mb(gpuBytes)} MB on the GPU`,
     ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
-    `encode     ${timeLine(report.ms, pictures.length)}`,
+    `encode     ${timeLine(report.ms, pictures.length)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,
   ]
 }
 
@@ -74,8 +78,11 @@ export function pictureLine({
 
 /** All runs are of all pictures together; one picture's share is their mean. */
 function timeLine(ms: readonly number[], pictures: number): string {
-  const median = [...ms].sort((a, b) => a - b)[Math.floor(ms.length / 2)] ?? 0
   const runs = ms.length > 1 ? `, median of ${ms.length} runs` : ''
-  const share = pictures > 1 ? `, ${(median / pictures).toFixed(1)} ms a picture` : ''
-  return `${median.toFixed(1)} ms${runs}${share}`
+  const share = pictures > 1 ? `, ${(median(ms) / pictures).toFixed(1)} ms a picture` : ''
+  return `${median(ms).toFixed(1)} ms${runs}${share}`
+}
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0
 }

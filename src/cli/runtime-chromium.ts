@@ -109,11 +109,13 @@ async function encodeOnPage(page: Page, server: PageServer, job: EncodeJob): Pro
     model: report.model,
     device: { ...report.device, backend: 'chromium' },
     precision: report.precision,
+    arithmetic: report.arithmetic,
     load: { ...report.load, gpuBytes: report.gpuBytes, peakHostBytes },
     encodings: report.encodings.map((encoding, i) =>
       collect(encoding, i, job.hiddenStates, server.results, report.model),
     ),
     ms: report.ms,
+    gpuMs: report.gpuMs,
   }
 }
 

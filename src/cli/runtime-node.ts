@@ -3,6 +3,7 @@ import { SovitError } from '../errors.js'
 import { openable } from './model-ref.js'
 import { watchPeak } from './peak.js'
 import { peer } from './peer.js'
+import { tuningFile } from './tuning-file.js'
 import type { EncodeJob, EncodeReport, Runtime } from './runtime.js'
 
 /** Subgroup matrices are an unsafe API as long as they are a draft; f16 on NVIDIA's Vulkan is off in Dawn by default. */
@@ -27,6 +28,7 @@ async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
   const encoder = await VisionEncoder.load(source, {
     ...job.tower,
     ...options,
+    tuning: job.tower.tuning && tuningFile(),
     gpu,
     signal: job.signal,
     onProgress(event) {
@@ -36,27 +38,33 @@ async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
   }).finally(peak.stop)
   const peakHostBytes = await peak.stop()
 
-  const ms: number[] = []
   const inputs = job.pixels.map((pixels) => ({ pixels }))
+  const { hiddenStates, repeat, signal } = job
+  const gpuTime = encoder.device.features.includes('timestamp-query')
+  const ms: number[] = []
+  const gpuMs: number[] = []
   const run = async () => {
     const start = performance.now()
-    const encodings = await encoder.encode(inputs, { hiddenStates: job.hiddenStates, signal: job.signal })
+    const encodings = await encoder.encode(inputs, { hiddenStates, signal, gpuTime })
     ms.push(performance.now() - start)
+    gpuMs.push(encodings[0]?.gpuMs ?? 0)
     return encodings
   }
   let encodings = await run()
-  if (job.repeat !== undefined) ms.length = 0
-  for (let i = 0; i < (job.repeat ?? 0); i++) encodings = await run()
+  if (repeat !== undefined) ms.length = gpuMs.length = 0
+  for (let i = 0; i < (repeat ?? 0); i++) encodings = await run()
 
-  const { model, device, precision, load, gpuBytes } = encoder
+  const { model, device, precision, arithmetic, load, gpuBytes } = encoder
   encoder.dispose()
   return {
     model,
     device: { ...device, backend: 'dawn' },
     precision,
+    arithmetic,
     load: { ...load, gpuBytes, peakHostBytes },
     encodings,
     ms,
+    gpuMs: gpuTime ? gpuMs : null,
   }
 }
 

@@ -1,9 +1,14 @@
 import type { ProgressEvent } from '../checkpoint/types.js'
-import type { DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder/types.js'
+import type { Arithmetic, DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder/types.js'
 import type { PixelValues } from '../image/types.js'
 import type { ModelRef } from './model-ref.js'
 
-export type TowerOptions = Pick<LoadOptions, 'precision' | 'positions' | 'gelu' | 'layers' | 'layout'>
+export type TowerOptions = Pick<
+  LoadOptions,
+  'precision' | 'arithmetic' | 'positions' | 'gelu' | 'layers' | 'layout'
+> & {
+  readonly tuning: boolean
+}
 
 export interface EncodeJob {
   readonly model: ModelRef
@@ -20,6 +25,7 @@ export interface EncodeReport {
   readonly model: ModelInfo
   readonly device: DeviceInfo & { readonly backend: string }
   readonly precision: Precision
+  readonly arithmetic: Arithmetic
   readonly load: LoadInfo & {
     readonly gpuBytes: number
     /** JavaScript heap and array buffers at their peak during load. */
@@ -29,6 +35,8 @@ export interface EncodeReport {
   readonly encodings: readonly Encoding[]
   /** Wall time of each run: upload of pixels to tokens read back. */
   readonly ms: readonly number[]
+  /** Time of each run on the device; null where it has no timestamps. */
+  readonly gpuMs: readonly number[] | null
 }
 
 /** A place where WebGPU runs. */

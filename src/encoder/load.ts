@@ -1,15 +1,13 @@
 import { openCheckpoint } from '../checkpoint/open.js'
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
-import { uploadWeights, weightFormat } from '../checkpoint/upload.js'
 import { SovitError, throwIfAborted } from '../errors.js'
-import { Executor } from '../graph/executor.js'
-import { planNetwork } from '../graph/plan.js'
+import type { Executor } from '../graph/executor.js'
+import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
-import { compile } from '../gpu/pipeline.js'
 import { checkTower, resolveConfig } from '../model/config.js'
 import { canonicalName, detectLayout, towerTensors } from '../model/layouts.js'
 import { resolvePositions } from '../model/positions.js'
-import { sovit } from '../model/sovit.js'
+import { buildExecutor, type BuiltExecutor } from './build.js'
 import { LoadProgress } from './progress.js'
 import type { LoadInfo, LoadOptions, ModelInfo, ModelSource, PositionMode, Precision } from './types.js'
 
@@ -18,6 +16,7 @@ export interface LoadedTower {
   readonly executor: Executor
   readonly model: ModelInfo
   readonly precision: Precision
+  readonly arithmetic: Arithmetic
   readonly positions: PositionMode
   readonly load: LoadInfo
 }
@@ -40,12 +39,12 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
   try {
     const tower = await describe(checkpoint, options)
     const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
-    const { executor, precision } = await build(gpu, checkpoint, tower, progress, options)
+    const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
     throwIfAborted(options.signal, 'The load')
     progress.ready()
     const { model, positions, weightBytes } = tower
-    const load = { ms: performance.now() - start, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
-    return { executor, model, precision, positions, load }
+    const load = { ms: performance.now() - start, tuneMs, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
+    return { ...built, model, positions, load }
   } finally {
     await checkpoint.close()
   }
@@ -92,16 +91,13 @@ async function build(
   tower: DescribedTower,
   progress: LoadProgress,
   options: LoadOptions,
-): Promise<{ executor: Executor; precision: Precision }> {
+): Promise<BuiltExecutor> {
   const wanted = options.precision ?? 'auto'
   const f16 = gpu.has('shader-f16')
   if (wanted === 'f16' && !f16) {
     throw new SovitError('NO_FEATURE', `Precision f16 needs 'shader-f16', which this device lacks. Use f32 or auto.`)
   }
-  const attempt = async (precision: Precision) => ({
-    executor: await buildExecutor(gpu, checkpoint, tower, precision, progress, options.signal),
-    precision,
-  })
+  const attempt = (precision: Precision) => buildExecutor(gpu, checkpoint, tower, precision, progress, options)
   if (wanted !== 'auto' || !f16) return attempt(wanted === 'auto' ? 'f32' : wanted)
   try {
     return await attempt('f16')
@@ -109,27 +105,4 @@ async function build(
     if (!(error instanceof SovitError && error.code === 'F16_OVERFLOW')) throw error
     return attempt('f32')
   }
-}
-
-async function buildExecutor(
-  gpu: Gpu,
-  checkpoint: Checkpoint,
-  { model: { config }, tensors }: DescribedTower,
-  precision: Precision,
-  progress: LoadProgress,
-  signal: AbortSignal | undefined,
-): Promise<Executor> {
-  const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
-  const plan = planNetwork(sovit(config), config, { precision, stored, software: gpu.info.software })
-  // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
-  const [compiled, uploaded] = await Promise.allSettled([
-    compile(
-      gpu.device,
-      plan.steps.map(({ kernel }) => kernel),
-    ),
-    uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal, onProgress: progress.bytes }),
-  ])
-  if (uploaded.status === 'rejected') throw uploaded.reason
-  if (compiled.status === 'rejected') throw compiled.reason
-  return new Executor(gpu, plan, config.patch, compiled.value, uploaded.value)
 }

@@ -1,10 +1,13 @@
 import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
 import type { ModelSource, ProgressEvent } from '../checkpoint/types.js'
+import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { DeviceInfo } from '../gpu/device.js'
+import type { TuningStore } from '../gpu/tuning-store.js'
+import type { StepTime } from '../graph/executor.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 
-export type { DeviceInfo, ModelSource, PositionMode }
+export type { Arithmetic, DeviceInfo, ModelSource, PositionMode, StepTime, TuningStore }
 
 export type Precision = 'f32' | 'f16'
 
@@ -15,6 +18,17 @@ export interface LoadOptions {
   readonly gpu?: GPU
   /** `auto` (default) takes f16 where the device has `shader-f16` and every weight fits, else f32. */
   readonly precision?: Precision | 'auto'
+  /**
+   * How products are computed: `f32`; `f16` (precision f16 only); `matrix` (the device's matrix units, an experimental
+   * feature). `auto` (default): the fastest that the device has.
+   */
+  readonly arithmetic?: Arithmetic | 'auto'
+  /**
+   * Whether tiles are chosen by measuring them on this device, for at most 0.3 s on a GPU, the first time a large network
+   * is loaded. `true` (default) remembers the choice in the browser's Cache API, if there is one; a store of your own may
+   * keep it instead. `false`: by rule. No choice changes a bit of the result.
+   */
+  readonly tuning?: boolean | TuningStore
   /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */
   readonly positions?: PositionMode | 'auto'
   /** Form of the GELU. `auto` (default): by layout. */
@@ -40,8 +54,12 @@ export interface EncodeOptions {
   readonly hiddenStates?: boolean
   /** `gpu`: tokens stay on the device as a buffer that the caller owns and destroys. Default `cpu`. */
   readonly output?: 'cpu' | 'gpu'
+  /** Also measure the time on the device (needs `timestamp-query`). */
+  readonly gpuTime?: boolean
   readonly signal?: AbortSignal
 }
+
+export type ProfileOptions = Pick<EncodeOptions, 'size' | 'resample' | 'signal'>
 
 /** Visual tokens of one picture, in raster order, after the final norm. */
 export interface Encoding {
@@ -58,6 +76,8 @@ export interface Encoding {
   readonly hiddenStates?: readonly Float32Array[]
   /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
   readonly buffer?: GPUBuffer
+  /** Milliseconds on the device of the batch that the picture was part of. Only on request. */
+  readonly gpuMs?: number
 }
 
 export interface ModelInfo {
@@ -71,6 +91,8 @@ export interface ModelInfo {
 
 export interface LoadInfo {
   readonly ms: number
+  /** Part of it that went into choosing kernels. */
+  readonly tuneMs: number
   /** Bytes read from the source: headers, index, config and weights. */
   readonly fetchedBytes: number
   /** Bytes of weights as the checkpoint stores them. */

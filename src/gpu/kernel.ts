@@ -36,6 +36,8 @@ export interface Kernel {
   /** Bytes of workgroup memory, and invocations of one workgroup: checked against the device's limits. */
   readonly workgroupBytes: number
   readonly invocations: number
+  /** Attention only: query rows of one workgroup, by which its `tiles` are cut. */
+  readonly queryTile?: number
   /** Workgroups to dispatch for the sizes of one run. */
   workgroups(run: RunSizes): readonly [number, number, number]
   /** Floating point operations of one dispatch (a multiply-add counts two), for bounding submits and for the bench. */

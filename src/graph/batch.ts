@@ -17,6 +17,10 @@ export interface BatchImage {
 /** The tables that tell kernels where in a packed batch each patch and each image lies. */
 export interface BatchTables {
   readonly run: RunSizes
+  /** Patches of each image. */
+  readonly rows: readonly number[]
+  /** Where each image's patches lie in it and in the position table: what the tables were made of. */
+  readonly layouts: readonly ImageLayout[]
   /** [P, 4]: offset of the patch's first value in the pixel buffer, row stride, plane stride, position row. */
   readonly patches: Uint32Array
   /** [T, 4]: see `attentionTiles`. */
@@ -25,10 +29,21 @@ export interface BatchTables {
   readonly size: Uint32Array
 }
 
+type ImageLayout = Omit<BatchImage, 'data'>
+
+/** Whether tables made for one batch serve another. Positions are compared by identity: they are kept for each grid. */
+export function sameLayout({ layouts }: BatchTables, images: readonly BatchImage[]): boolean {
+  if (layouts.length !== images.length) return false
+  return images.every(({ height, width, positions }, i) => {
+    const other = layouts[i]
+    return other?.height === height && other.width === width && other.positions === positions
+  })
+}
+
 /** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles. */
 export function packBatch(images: readonly BatchImage[], patch: number, queryTile: number): BatchTables {
-  const segments = images.map(({ grid: [rows, columns] }) => rows * columns)
-  const P = segments.reduce((sum, rows) => sum + rows, 0)
+  const rows = images.map(({ grid }) => grid[0] * grid[1])
+  const P = rows.reduce((sum, count) => sum + count, 0)
   const patches = new Uint32Array(P * 4)
   let row = 0
   let V = 0
@@ -42,8 +57,9 @@ export function packBatch(images: readonly BatchImage[], patch: number, queryTil
     }
     V += data.length
   }
-  const tiles = attentionTiles(segments, queryTile)
-  return { run: { P, V, T: tiles.length / 4 }, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
+  const tiles = attentionTiles(rows, queryTile)
+  const layouts = images.map(({ height, width, grid, positions }) => ({ height, width, grid, positions }))
+  return { run: { P, V, T: tiles.length / 4 }, rows, layouts, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
 }
 
 /** Cuts a list of pictures where a batch would exceed what one binding holds. */

@@ -1,26 +1,50 @@
 import { throwIfAborted } from '../errors.js'
 import type { Gpu } from '../gpu/device.js'
-import type { Kernel, RunSizes } from '../gpu/kernel.js'
-import { allocating } from '../gpu/memory.js'
+import type { Kernel } from '../gpu/kernel.js'
 import type { Pipeline } from '../gpu/pipeline.js'
-import { packBatch, type BatchImage } from './batch.js'
-import type { Plan } from './plan.js'
-import { Workspace } from './workspace.js'
+import { packBatch, sameLayout, type BatchImage, type BatchTables } from './batch.js'
+import { RunOutputs } from './outputs.js'
+import { queryTile, type Plan } from './plan.js'
+import { readBuffer, Readbacks } from './readbacks.js'
+import { Recording } from './recording.js'
+import { Workspace, type Dispatch } from './workspace.js'
 
 export interface RunOptions {
   /** Also read back every tapped value. */
   readonly taps?: boolean
   /** Leave the tokens on the device: one buffer a picture, owned by the caller. */
   readonly keepOnGpu?: boolean
+  /** Time the work on the device, as a whole or step by step (then each step has a pass, which costs time of its own). */
+  readonly timing?: 'whole' | 'steps'
   readonly signal?: AbortSignal
 }
 
 export interface RunResult {
-  /** Tokens of each picture, [P, C]; empty arrays when they stay on the GPU. */
+  /** Tokens of each picture, [P, C]; empty when they stay on the GPU. */
   readonly tokens: readonly Float32Array[]
   readonly buffers: readonly GPUBuffer[]
   /** For each tap, its rows for each picture. */
   readonly taps: readonly (readonly Float32Array[])[]
+  /** Milliseconds on the device; null unless asked for. */
+  readonly gpuMs: number | null
+  /** The time of each step; empty unless asked for. */
+  readonly steps: readonly StepTime[]
+}
+
+/** What one dispatch took on the device. */
+export interface StepTime {
+  /** The value that it makes, e.g. `layer.12/attention`. */
+  readonly label: string
+  /** Its shader, and which of those that compute the same (a tile). */
+  readonly kernel: string
+  readonly variant: string
+  readonly ms: number
+  readonly flops: number
+}
+
+/** A batch whose tables lie on the device. */
+interface CurrentBatch extends BatchTables {
+  readonly dispatches: readonly Dispatch[]
 }
 
 /** Work of one submit before anything is known of the device: a layer of the big tower at 448×448. */
@@ -30,18 +54,17 @@ const SUBMIT_SECONDS = 0.5
 
 const FLOAT = 4
 
-// Functions, because the module may be imported where there is no WebGPU.
-const READBACK = (): number => GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST
-const HANDED_OUT = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-
 /** Runs a planned network: uploads a batch, records all steps into one pass a submit, reads the tokens back. */
 export class Executor {
+  readonly plan: Plan
   readonly #gpu: Gpu
-  readonly #plan: Plan
   readonly #patch: number
   readonly #workspace: Workspace
+  readonly #readbacks: Readbacks
+  #batch: CurrentBatch | null = null
   /** Measured by the last run; bounds the work of one submit. */
   #flopsPerSecond: number | null = null
+  #lastDone = 0
 
   constructor(
     gpu: Gpu,
@@ -50,10 +73,11 @@ export class Executor {
     pipelines: ReadonlyMap<Kernel, Pipeline>,
     weights: readonly GPUBuffer[],
   ) {
+    this.plan = plan
     this.#gpu = gpu
-    this.#plan = plan
     this.#patch = patch
     this.#workspace = new Workspace(gpu, plan, pipelines, weights)
+    this.#readbacks = new Readbacks(gpu)
   }
 
   /** Most rows, and most pixel values, of one batch. */
@@ -61,139 +85,135 @@ export class Executor {
     return this.#workspace.limits
   }
 
-  /** Runs one packed batch. Runs must not overlap. */
-  async run(images: readonly BatchImage[], options: RunOptions = {}): Promise<RunResult> {
-    const { run, ...tables } = packBatch(images, this.#patch, this.#plan.queryTile)
-    await this.#workspace.reserve(run)
-    this.#gpu.check() // a dispose during any await has destroyed the buffers
+  /**
+   * Submits one packed batch; `done` gives its results. Calls must not overlap, but the next may follow as soon as this
+   * one resolves: its pictures are uploaded and its commands recorded while the device still works on this batch.
+   */
+  async submit(images: readonly BatchImage[], options: RunOptions = {}): Promise<{ done: Promise<RunResult> }> {
+    const batch = await this.#prepare(images)
+    const outputs = await RunOutputs.create(this.#gpu, this.#readbacks, this.#outputSizes(batch, options))
+    const start = performance.now()
+    try {
+      this.#gpu.check() // a dispose during any await has destroyed the buffers
+      await this.#record(batch, outputs, options)
+    } catch (error) {
+      if (outputs.readback) this.#readbacks.return(outputs.readback)
+      outputs.free()
+      throw error
+    }
+    const done = this.#collect(batch, outputs, start, options)
+    done.catch(() => undefined) // whoever called this looks at it later
+    return { done }
+  }
+
+  /** Uploads pictures, and the tables of their layout unless the last batch had the same. */
+  async #prepare(images: readonly BatchImage[]): Promise<CurrentBatch> {
+    const last = this.#batch
+    const tables = last && sameLayout(last, images) ? last : packBatch(images, this.#patch, queryTile(this.plan))
+    this.#batch = null
+    const fresh = await this.#workspace.reserve(tables.run)
+    this.#gpu.check()
     let offset = 0
     for (const { data } of images) {
       this.#workspace.write('pixels', data, offset)
       offset += data.byteLength
     }
-    for (const name of ['patches', 'tiles', 'size'] as const) this.#workspace.write(name, tables[name])
-
-    const rows = images.map(({ grid }) => grid[0] * grid[1])
-    const made: GPUBuffer[] = []
-    try {
-      return await this.#execute(run, rows, options, made)
-    } catch (error) {
-      for (const buffer of made) this.#gpu.memory.destroy(buffer)
-      throw error
+    if (fresh || tables !== last) {
+      for (const name of ['patches', 'tiles', 'size'] as const) this.#workspace.write(name, tables[name])
+      return (this.#batch = { ...tables, dispatches: this.#workspace.dispatches(tables.run) })
     }
+    return (this.#batch = last)
   }
 
-  /** `made` collects the buffers of this run alone, so that a failure frees them. */
-  async #execute(
-    run: RunSizes,
-    rows: readonly number[],
-    { taps: wanted, keepOnGpu, signal }: RunOptions,
-    made: GPUBuffer[],
-  ): Promise<RunResult> {
-    const { device } = this.#gpu
-    const { width } = this.#plan
-    const bytes = (run.P ?? 0) * width * FLOAT
-    const tapSizes = wanted ? this.#plan.taps.map(() => bytes) : []
-    const taps = await this.#create('hidden states', tapSizes, READBACK, made)
-    const tokenSizes = keepOnGpu ? rows.map((count) => count * width * FLOAT) : []
-    const buffers = await this.#create('tokens', tokenSizes, HANDED_OUT, made)
-
-    const start = performance.now()
-    const { encoder, flops } = await this.#record(run, taps, signal)
-    this.#copyTokens(encoder, buffers, bytes)
-    this.#gpu.check()
-    device.queue.submit([encoder.finish()])
-    const tokens = keepOnGpu ? [] : split(await this.#read(this.#workspace.readback, bytes), rows, width)
-    if (keepOnGpu) await device.queue.onSubmittedWorkDone()
-    this.#flopsPerSecond = flops / ((performance.now() - start) / 1e3)
-
-    const tapped: Float32Array[][] = []
-    for (const tap of taps) {
-      tapped.push(split(await this.#read(tap, bytes), rows, width))
-      this.#gpu.memory.destroy(tap)
-    }
-    this.#gpu.check()
-    throwIfAborted(signal, 'The encode')
-    for (const buffer of buffers) this.#gpu.memory.release(buffer)
-    return { tokens, buffers, taps: tapped }
-  }
-
-  /** To the caller's buffers, one a picture; without any, all rows to the buffer that is read back. */
-  #copyTokens(encoder: GPUCommandEncoder, buffers: readonly GPUBuffer[], bytes: number): void {
-    const output = this.#workspace.buffer(this.#plan.output)
-    if (buffers.length === 0) encoder.copyBufferToBuffer(output, 0, this.#workspace.readback, 0, bytes)
-    let offset = 0
-    for (const buffer of buffers) {
-      encoder.copyBufferToBuffer(output, offset, buffer, 0, buffer.size)
-      offset += buffer.size
+  #outputSizes({ rows, run, dispatches }: CurrentBatch, { taps, keepOnGpu, timing }: RunOptions) {
+    const rowBytes = this.plan.width * FLOAT
+    const bytes = (run.P ?? 0) * rowBytes
+    return {
+      readback: keepOnGpu ? null : bytes,
+      handedOut: keepOnGpu ? rows.map((count) => count * rowBytes) : [],
+      taps: taps ? this.plan.taps.map(() => bytes) : [],
+      timedPasses: timing ? dispatches.length : 0,
     }
   }
 
   /**
-   * Records the steps, submitting whenever the work would keep the device busy too long, and at most one submit ahead
-   * of the device, so that an abort takes effect soon. Returns the last encoder, not yet submitted.
+   * Records and submits the steps: at once, or whenever the work would keep the device busy too long, and then at most
+   * one submit ahead of the device, so that an abort takes effect soon.
    */
-  async #record(run: RunSizes, taps: readonly GPUBuffer[], signal: AbortSignal | undefined) {
-    const { device } = this.#gpu
+  async #record({ run, dispatches }: CurrentBatch, outputs: RunOutputs, { signal, timing }: RunOptions): Promise<void> {
+    const { queue } = this.#gpu.device
     const budget = this.#flopsPerSecond === null ? FIRST_SUBMIT_FLOPS : this.#flopsPerSecond * SUBMIT_SECONDS
-    const bytes = (run.P ?? 0) * this.#plan.width * FLOAT
-    const begin = () => {
-      const encoder = device.createCommandEncoder({ label: 'sovit' })
-      return { encoder, pass: encoder.beginComputePass({ label: 'sovit' }) }
-    }
-    let { encoder, pass } = begin()
-    let total = 0
+    const bytes = (run.P ?? 0) * this.plan.width * FLOAT
+    const recording = new Recording(this.#gpu.device, outputs.timer)
     let pending = 0
-    for (const [index, step] of this.#workspace.steps.entries()) {
-      const flops = step.kernel.flops(run)
-      if (pending > 0 && pending + flops > budget) {
-        pass.end()
-        const previous = device.queue.onSubmittedWorkDone()
-        device.queue.submit([encoder.finish()])
+    for (const [index, dispatch] of dispatches.entries()) {
+      if (pending > 0 && pending + dispatch.flops > budget) {
+        const previous = queue.onSubmittedWorkDone()
+        recording.submit()
         await previous
         this.#gpu.check()
         throwIfAborted(signal, 'The encode')
-        ;({ encoder, pass } = begin())
         pending = 0
       }
-      pass.setPipeline(step.pipeline)
-      pass.setBindGroup(0, step.group)
-      pass.dispatchWorkgroups(...step.kernel.workgroups(run))
-      pending += flops
-      total += flops
-      const tap = taps[this.#plan.taps.findIndex((entry) => entry.step === index)]
-      if (tap) {
-        pass.end()
-        encoder.copyBufferToBuffer(this.#workspace.buffer(step.label), 0, tap, 0, bytes)
-        pass = encoder.beginComputePass({ label: 'sovit' })
-      }
+      recording.dispatch(dispatch)
+      if (timing === 'steps') recording.endPass()
+      pending += dispatch.flops
+      const tap = outputs.taps.length > 0 && outputs.taps[this.plan.taps.findIndex(({ step }) => step === index)]
+      if (tap) recording.copy(this.#workspace.buffer(dispatch.label), 0, tap, bytes)
     }
-    pass.end()
-    return { encoder, flops: total }
+    const tokens = this.#workspace.buffer(this.plan.output)
+    if (outputs.readback) recording.copy(tokens, 0, outputs.readback, bytes)
+    let offset = 0
+    for (const buffer of outputs.handedOut) {
+      recording.copy(tokens, offset, buffer, buffer.size)
+      offset += buffer.size
+    }
+    recording.resolveTimer()
+    recording.submit()
   }
 
-  async #create(what: string, sizes: readonly number[], usage: () => number, made: GPUBuffer[]): Promise<GPUBuffer[]> {
-    if (sizes.length === 0) return []
-    return allocating(this.#gpu.device, what, () =>
-      sizes.map((size, i) => {
-        const buffer = this.#gpu.memory.create(`${what}.${i}`, size, usage())
-        made.push(buffer)
-        return buffer
-      }),
-    )
+  async #collect(batch: CurrentBatch, outputs: RunOutputs, start: number, options: RunOptions): Promise<RunResult> {
+    const { rows, run, dispatches } = batch
+    const bytes = (run.P ?? 0) * this.plan.width * FLOAT
+    const cut = (mapped: ArrayBuffer) => split(mapped, rows, this.plan.width)
+    try {
+      this.#gpu.check() // mapping a destroyed buffer is an error of its own
+      const reading = outputs.readback && this.#readbacks.read(outputs.readback, bytes, cut)
+      const tokens = (await reading) ?? []
+      if (!reading) await this.#gpu.device.queue.onSubmittedWorkDone()
+      this.#measure(dispatches, start)
+      this.#gpu.check()
+      const taps = await Promise.all(outputs.taps.map((tap) => readBuffer(tap, bytes, cut)))
+      const times = (await outputs.timer?.read()) ?? []
+      throwIfAborted(options.signal, 'The encode')
+      this.#gpu.check()
+      const gpuMs = options.timing ? sum(times) : null
+      const steps = options.timing === 'steps' ? dispatches.map((one, i) => stepTime(one, times[i] ?? 0)) : []
+      return { tokens, buffers: outputs.release(), taps, gpuMs, steps }
+    } finally {
+      outputs.free()
+    }
   }
 
-  async #read(buffer: GPUBuffer, bytes: number): Promise<Float32Array> {
-    this.#gpu.check()
-    await buffer.mapAsync(GPUMapMode.READ, 0, bytes)
-    const copy = new Float32Array(buffer.getMappedRange(0, bytes).slice(0))
-    buffer.unmap()
-    return copy
+  /** The device's speed, from when it could begin with this batch. */
+  #measure(dispatches: readonly Dispatch[], start: number): void {
+    const now = performance.now()
+    const seconds = (now - Math.max(start, this.#lastDone)) / 1e3
+    this.#flopsPerSecond = sum(dispatches.map(({ flops }) => flops)) / seconds
+    this.#lastDone = now
   }
 }
 
-/** Cuts packed rows into pictures. */
-function split(packed: Float32Array, rows: readonly number[], width: number): Float32Array[] {
+function stepTime({ label, kernel, flops }: Dispatch, ms: number): StepTime {
+  return { label, kernel: kernel.name, variant: kernel.variant, ms, flops }
+}
+
+/** Copies packed rows out of a mapped buffer, picture by picture. */
+function split(mapped: ArrayBuffer, rows: readonly number[], width: number): Float32Array[] {
   let start = 0
-  return rows.map((count) => packed.slice(start, (start += count * width)))
+  return rows.map((count) => new Float32Array(mapped.slice(start, (start += count * width * FLOAT))))
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

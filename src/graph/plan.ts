@@ -1,8 +1,5 @@
 import { SovitError } from '../errors.js'
-import { attention, queryTile } from '../gpu/kernels/attention.js'
-import { layerNorm } from '../gpu/kernels/layer-norm.js'
-import { defaultTile, matmul } from '../gpu/kernels/matmul.js'
-import { patchEmbed } from '../gpu/kernels/patch-embed.js'
+import type { Alternatives, KernelCatalog } from '../gpu/catalog.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import type { VisionConfig } from '../model/config.js'
 import type { Network, Parameter, Value } from '../model/network.js'
@@ -32,7 +29,9 @@ export type Operand =
 /** One dispatch: a kernel and what its bindings stand for, in their order. */
 export interface Step {
   readonly label: string
+  /** One of the alternatives: the first, unless another was chosen. All bind the same. */
   readonly kernel: Kernel
+  readonly alternatives: Alternatives
   readonly operands: readonly Operand[]
 }
 
@@ -46,16 +45,13 @@ export interface Plan {
   readonly taps: readonly { readonly value: Value; readonly step: number }[]
   /** C */
   readonly width: number
-  /** Rows of queries that one attention workgroup takes. */
-  readonly queryTile: number
 }
 
 export interface PlanChoices {
   readonly precision: 'f32' | 'f16'
   /** How the checkpoint stores a parameter. */
   readonly stored: (name: string) => WeightFormat
-  /** A software rasteriser prefers other tiles than a GPU. */
-  readonly software: boolean
+  readonly kernels: KernelCatalog
 }
 
 /** Plans `network` for one device and checkpoint. */
@@ -70,15 +66,22 @@ export function planNetwork(network: Network, config: VisionConfig, choices: Pla
     output: network.output,
     taps: network.taps.map((tap) => ({ value: tap, step: fused.findIndex(({ out }) => out === tap) })),
     width: config.width,
-    queryTile: queryTile({ heads: config.heads, headSize: config.headSize, type: choices.precision }),
   }
 }
 
-/** Rows for which tiles are chosen: one picture at 448×448. More rows only fill the device better. */
-const TYPICAL_ROWS = 1024
+/** The plan with other kernels; `choices` are found by the first of their alternatives. */
+export function withKernels(plan: Plan, choices: ReadonlyMap<Kernel, Kernel>): Plan {
+  const steps = plan.steps.map((step) => ({ ...step, kernel: choices.get(step.alternatives[0]) ?? step.kernel }))
+  return { ...plan, steps }
+}
+
+/** Query rows of one attention workgroup, by which the work list of a batch is cut. */
+export function queryTile({ steps }: Plan): number {
+  return steps.find(({ kernel }) => kernel.queryTile !== undefined)?.kernel.queryTile ?? 1
+}
 
 interface Specialised {
-  readonly kernel: Kernel
+  readonly alternatives: Alternatives
   readonly operands: Readonly<Record<string, Operand>>
 }
 
@@ -87,7 +90,6 @@ type Fused<K extends FusedStep['kind']> = Extract<FusedStep, { kind: K }>
 /** Chooses a kernel for each fused step, and says what its bindings stand for. */
 class StepPlanner {
   readonly weights: WeightList
-  readonly #kernels = new KernelSet()
   readonly #config: VisionConfig
   readonly #choices: PlanChoices
   /** Values that are f32 in every precision. */
@@ -101,9 +103,10 @@ class StepPlanner {
   }
 
   plan(step: FusedStep): Step {
-    const { kernel, operands } = this.#specialise(step)
+    const { alternatives, operands } = this.#specialise(step)
+    const [kernel] = alternatives
     const all = { ...operands, y: value(step.out), size: run('size') }
-    return { label: step.out, kernel: this.#kernels.share(kernel), operands: bind(kernel, all) }
+    return { label: step.out, kernel, alternatives, operands: bind(kernel, all) }
   }
 
   bytesOf(out: Value): number {
@@ -115,20 +118,22 @@ class StepPlanner {
   }
 
   #specialise(step: FusedStep): Specialised {
+    const { kernels, precision } = this.#choices
     switch (step.kind) {
       case 'patch_embed':
         return this.#patchEmbed(step)
       case 'layer_norm': {
-        const kernel = layerNorm({ C: columnsOf(step, this.#config), eps: step.eps, output: this.#typeOf(step.out) })
+        const { eps, out } = step
+        const alternatives = kernels.layerNorm({ C: this.#config.width, eps, output: this.#typeOf(out) })
         const weight = this.weights.vector([step.weight])
-        return { kernel, operands: { x: value(step.x), weight, bias: this.weights.vector([step.bias]) } }
+        return { alternatives, operands: { x: value(step.x), weight, bias: this.weights.vector([step.bias]) } }
       }
       case 'matmul':
         return this.#matmul(step)
       case 'attention': {
         const { heads, headSize } = step
-        const kernel = attention({ heads, headSize, type: this.#choices.precision })
-        return { kernel, operands: { qkv: value(step.qkv), tiles: run('tiles') } }
+        const alternatives = kernels.attention({ heads, headSize, type: precision })
+        return { alternatives, operands: { qkv: value(step.qkv), tiles: run('tiles') } }
       }
     }
   }
@@ -136,7 +141,7 @@ class StepPlanner {
   #patchEmbed(step: Fused<'patch_embed'>): Specialised {
     const weight = this.weights.matrix([step.weight])
     const table = this.weights.matrix([step.table])
-    const kernel = patchEmbed({
+    const alternatives = this.#choices.kernels.patchEmbed({
       patch: this.#config.patch,
       C: this.#config.width,
       S: this.#config.table,
@@ -144,23 +149,24 @@ class StepPlanner {
       table: this.weights.format(table),
     })
     const bias = this.weights.vector([step.bias])
-    return { kernel, operands: { pixels: run('pixels'), patches: run('patches'), weight, bias, table } }
+    return { alternatives, operands: { pixels: run('pixels'), patches: run('patches'), weight, bias, table } }
   }
 
   #matmul(step: Fused<'matmul'>): Specialised {
     const weight = this.weights.matrix(step.weights)
-    const N = columnsOf(step, this.#config)
-    const kernel = matmul({
+    const alternatives = this.#choices.kernels.matmul({
       K: step.weights[0]?.shape[1] ?? 0,
-      N,
+      N: columnsOf(step, this.#config),
       weight: this.weights.format(weight),
       input: this.#typeOf(step.x),
       output: this.#typeOf(step.out),
       epilogue: step.epilogue,
-      tile: defaultTile(this.#choices, { P: TYPICAL_ROWS, N }),
     })
     const operands = { x: value(step.x), weight, bias: this.weights.vector(step.biases) }
-    return { kernel, operands: step.residual === null ? operands : { ...operands, residual: value(step.residual) } }
+    return {
+      alternatives,
+      operands: step.residual === null ? operands : { ...operands, residual: value(step.residual) },
+    }
   }
 }
 
@@ -217,25 +223,6 @@ class WeightList {
     const elements = sum(parts.map(({ shape }) => shape.reduce((product, size) => product * size, 1)))
     return { kind: 'weight', index: this.list.push({ label, format, parts, elements }) - 1 }
   }
-}
-
-/** Equal kernels become one, so that each is compiled once for all blocks. */
-class KernelSet {
-  readonly #kernels: Kernel[] = []
-
-  share(kernel: Kernel): Kernel {
-    const same = this.#kernels.find(
-      (other) =>
-        other.code === kernel.code && equal(other.constants, kernel.constants) && equal(other.dims, kernel.dims),
-    )
-    if (!same) this.#kernels.push(kernel)
-    return same ?? kernel
-  }
-}
-
-function equal(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  const names = Object.keys(a)
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
 }
 
 function bind(kernel: Kernel, operands: Readonly<Record<string, Operand>>): readonly Operand[] {

@@ -5,12 +5,18 @@ import { allocating } from '../gpu/memory.js'
 import type { Pipeline } from '../gpu/pipeline.js'
 import type { Operand, Plan, RunBuffer } from './plan.js'
 
-/** A step with everything it needs to be dispatched. */
-export interface BoundStep {
+/** A step with its pipeline and its buffers. */
+interface BoundStep {
   readonly label: string
   readonly kernel: Kernel
   readonly pipeline: GPUComputePipeline
   readonly group: GPUBindGroup
+}
+
+/** A step ready to be recorded, for the sizes of one batch. */
+export interface Dispatch extends BoundStep {
+  readonly workgroups: readonly [number, number, number]
+  readonly flops: number
 }
 
 const WORD = 4
@@ -27,7 +33,6 @@ export class Workspace {
   #capacity: RunSizes = { P: 0, V: 0, T: 0 }
   #slots: readonly GPUBuffer[] = []
   #run: Readonly<Record<RunBuffer, GPUBuffer>> | null = null
-  #readback: GPUBuffer | null = null
   #steps: readonly BoundStep[] = []
 
   constructor(gpu: Gpu, plan: Plan, pipelines: ReadonlyMap<Kernel, Pipeline>, weights: readonly GPUBuffer[]) {
@@ -37,8 +42,11 @@ export class Workspace {
     this.#weights = weights
   }
 
-  get steps(): readonly BoundStep[] {
-    return this.#steps
+  /** All steps for the sizes of a batch that fits. */
+  dispatches(run: RunSizes): readonly Dispatch[] {
+    return this.#steps.map((step) => {
+      return { ...step, workgroups: step.kernel.workgroups(run), flops: step.kernel.flops(run) }
+    })
   }
 
   /** Most rows, and most pixel values, of one batch that this device's limits allow. */
@@ -49,10 +57,13 @@ export class Workspace {
     return { rows: Math.floor(bytes / widest), values: Math.floor(bytes / WORD) }
   }
 
-  /** Makes room for a batch. On failure everything is freed, and a smaller batch may be tried. */
-  async reserve(run: RunSizes): Promise<void> {
+  /**
+   * Makes room for a batch; says whether everything is new, and empty. On failure everything is freed, and a smaller
+   * batch may be tried.
+   */
+  async reserve(run: RunSizes): Promise<boolean> {
     const fits = Object.entries(run).every(([name, size]) => size <= (this.#capacity[name] ?? 0))
-    if (fits) return
+    if (fits) return false
     const grown = Object.fromEntries(
       Object.entries(run).map(([name, size]) => [name, Math.max(size, this.#capacity[name] ?? 0)]),
     )
@@ -67,6 +78,7 @@ export class Workspace {
       throw error
     }
     this.#capacity = grown
+    return true
   }
 
   write(name: RunBuffer, data: Uint32Array | Float32Array, offsetBytes = 0): void {
@@ -86,18 +98,11 @@ export class Workspace {
     return buffer
   }
 
-  /** A mappable buffer that holds the tokens of a batch. */
-  get readback(): GPUBuffer {
-    if (!this.#readback) throw new SovitError('BAD_CONFIG', 'The workspace was not reserved.')
-    return this.#readback
-  }
-
   free(): void {
     const run = this.#run ? Object.values(this.#run) : []
-    for (const buffer of [...this.#slots, ...run, this.#readback]) if (buffer) this.#gpu.memory.destroy(buffer)
+    for (const buffer of [...this.#slots, ...run]) this.#gpu.memory.destroy(buffer)
     this.#slots = []
     this.#run = null
-    this.#readback = null
     this.#steps = []
     this.#capacity = { P: 0, V: 0, T: 0 }
   }
@@ -114,8 +119,6 @@ export class Workspace {
       tiles: memory.create('tiles', T * 4 * WORD, storage),
       size: memory.create('size', 4 * WORD, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
     }
-    const tokens = P * this.#plan.width * WORD
-    this.#readback = memory.create('readback', tokens, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
   }
 
   #bind(label: string, kernel: Kernel, operands: readonly Operand[]): BoundStep {

@@ -69,3 +69,26 @@ function floatBuckets(n: number, side: number): number[] {
     return boundaries.filter((boundary) => boundary <= coordinate).length
   })
 }
+
+/** Position rows of the grids seen last: a stream of pictures has one grid, a sliced picture two or three. */
+export class GridTables {
+  static readonly #MOST = 16
+  readonly #side: number
+  readonly #mode: PositionMode
+  readonly #tables: { readonly grid: readonly [number, number]; readonly ids: Uint32Array }[] = []
+
+  constructor(side: number, mode: PositionMode) {
+    this.#side = side
+    this.#mode = mode
+  }
+
+  /** See `positionIds`. The same grid gives the same array. */
+  positions(grid: readonly [number, number]): Uint32Array {
+    const known = this.#tables.find((table) => table.grid[0] === grid[0] && table.grid[1] === grid[1])
+    if (known) return known.ids
+    const ids = positionIds(grid, this.#side, this.#mode)
+    this.#tables.unshift({ grid, ids })
+    this.#tables.length = Math.min(this.#tables.length, GridTables.#MOST)
+    return ids
+  }
+}

@@ -1,7 +1,8 @@
 /** The whole encoder against torch and transformers: every layout, dtype and odd size of tests/reference/models.py. */
 import { afterAll, describe, expect, test } from 'vitest'
-import { VisionEncoder, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
+import { VisionEncoder, type Arithmetic, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
 import { testBytes, testPixels } from '../fixtures/pixels.js'
+import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
 import { maxAbs, minCosine, nmse } from '../support/metrics.js'
@@ -36,8 +37,19 @@ interface Manifest {
 
 const manifest = await fixtureJson<Manifest>('tests/fixtures/goldens.json')
 const gpu = await testGpu()
-const hasF16 = (await gpu.requestAdapter())?.features.has('shader-f16') ?? false
+const features = (await gpu.requestAdapter())?.features
 const measured: string[] = []
+
+/** Ways to compute that this device has: precision of the operands, arithmetic of the products. */
+interface Tier {
+  readonly precision: Precision
+  readonly arithmetic: Arithmetic
+}
+const tiers: Tier[] = [{ precision: 'f32', arithmetic: 'f32' }]
+if (features?.has('shader-f16')) {
+  tiers.push({ precision: 'f16', arithmetic: 'f32' }, { precision: 'f16', arithmetic: 'f16' })
+  if (features.has(SUBGROUP_MATRIX)) tiers.push({ precision: 'f16', arithmetic: 'matrix' })
+}
 
 /** One file is given as bytes, several as the files of a folder. */
 async function source(model: Model): Promise<ArrayBuffer | File[]> {
@@ -57,7 +69,7 @@ function pick(all: Float32Array, rows: Int32Array, width: number): Float32Array 
   return picked
 }
 
-function compare(model: Model, { key, grid }: Case, precision: Precision, golden: Tensors, encoding: Encoding): void {
+function compare(model: Model, { key, grid, precision, arithmetic }: Case & Tier, golden: Tensors, encoding: Encoding) {
   const { width, layers } = model.shape
   const rows = golden.get(`${key}.rows`) as Int32Array
   const expected = golden.get(`${key}.tokens`) as Float32Array
@@ -77,7 +89,7 @@ function compare(model: Model, { key, grid }: Case, precision: Precision, golden
     cosine.toFixed(8),
     ...[error, Math.max(...errors), maxAbs(tokens, expected)].map((x) => x.toExponential(1)),
   ]
-  measured.push([model.name.padEnd(22), precision, key.padEnd(7), ...figures].join('  '))
+  measured.push([model.name.padEnd(22), precision, arithmetic.padEnd(6), key.padEnd(7), ...figures].join('  '))
   expect(cosine).toBeGreaterThanOrEqual(precision === 'f32' ? 0.99999 : 0.9995)
   if (precision === 'f16') return
   expect(error).toBeLessThanOrEqual(1e-9)
@@ -94,18 +106,23 @@ test.each(manifest.pixels)('test picture $seed is the one torch saw', ({ seed, h
 })
 
 describe.each(manifest.models)('$name', (model) => {
-  const precisions: Precision[] = hasF16 ? ['f32', 'f16'] : ['f32']
-  const cases = model.cases.flatMap((one) => precisions.map((precision) => ({ ...one, precision })))
-  test.each(cases)('$key $positions $precision', async ({ precision, ...one }) => {
+  const cases = model.cases.flatMap((one) => tiers.map((tier) => ({ ...one, ...tier })))
+  test.each(cases)('$key $positions $precision by $arithmetic', async (one) => {
+    const { precision, arithmetic, positions } = one
     const golden = goldenTensors(await fixtureBytes(`tests/fixtures/${model.goldens}`))
-    const encoder = await VisionEncoder.load(await source(model), { gpu, precision, positions: one.positions })
+    const encoder = await VisionEncoder.load(await source(model), { gpu, precision, arithmetic, positions })
     try {
       const { width, heads, mlp, layers, table, patch, gelu } = encoder.model.config
       expect({ width, heads, mlp, layers, table, patch, gelu }).toEqual(model.shape)
       expect(encoder.model.layout).toBe(model.layout)
+      expect(encoder.arithmetic).toBe(arithmetic)
       const { seed, height, width: columns } = one.pixels
       const pixels = testPixels(seed, height, columns)
-      compare(model, one, precision, golden, await encoder.encode({ pixels }, { hiddenStates: true }))
+      const encoding = await encoder.encode({ pixels }, { hiddenStates: true })
+      compare(model, one, golden, encoding)
+      // The same bits again, and in a pack behind another picture.
+      const packed = await encoder.encode([{ pixels }, { pixels }])
+      for (const { tokens } of packed) expect(tokens).toEqual(encoding.tokens)
     } finally {
       encoder.dispose()
     }
@@ -114,6 +131,9 @@ describe.each(manifest.models)('$name', (model) => {
 
 afterAll(() => {
   console.log(
-    ['model / precision / grid / min cosine / NMSE / worst hidden NMSE / max abs', ...measured.sort()].join('\n'),
+    [
+      'model / precision / arithmetic / grid / min cosine / NMSE / worst hidden NMSE / max abs',
+      ...measured.sort(),
+    ].join('\n'),
   )
 })

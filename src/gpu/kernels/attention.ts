@@ -65,6 +65,7 @@ export function attention(spec: AttentionSpec): Kernel {
     dims: { C },
     workgroupBytes: 2 * KEYS * D * 4,
     invocations: TILE,
+    queryTile: TILE,
     workgroups: ({ T = 0 }) => [T, H, 1],
     // As if all rows were one image: an upper bound for packed batches.
     flops: ({ P = 0 }) => 4 * P * P * C,

@@ -70,6 +70,15 @@ export function defaultTile(device: { software: boolean }, size: { P: number; N:
   return largest ?? '32x32'
 }
 
+/** Rows for which tiles are ranked: one picture at 448×448. More rows only fill the device better. */
+const TYPICAL_ROWS = 1024
+
+/** The tiles that a device may choose among, the best guess first. */
+export function matmulTiles(device: { software: boolean }, { N }: { N: number }): readonly MatmulTile[] {
+  const guess = defaultTile(device, { P: TYPICAL_ROWS, N })
+  return [guess, ...(Object.keys(TILES) as MatmulTile[]).filter((tile) => tile !== guess)]
+}
+
 /**
  * `y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])`, weights as the checkpoint stores them, sums in f32 in increasing
  * k. Binds `x`, `weight`, `bias` (f32), `residual` (f32, only with that epilogue), `y`, and `size` (P, 0, 0, 0).

@@ -32,9 +32,11 @@ const report: EncodeReport = {
     backend: 'dawn',
   },
   precision: 'f32',
-  load: { ms: 1234.5, fetchedBytes: 2e6, weightBytes: 1e6, gpuBytes: 3e6, peakHostBytes: 4e6 },
+  arithmetic: 'f32',
+  load: { ms: 1234.5, tuneMs: 12, fetchedBytes: 2e6, weightBytes: 1e6, gpuBytes: 3e6, peakHostBytes: 4e6 },
   encodings: [{ tokens: new Float32Array(6912), dims: [6, 1152], type: 'float32', grid: [2, 3], positions: 'navit' }],
   ms: [30, 10, 20],
+  gpuMs: [29, 8, 18],
 }
 
 it('gridOf counts whole patches, rows first', () => {
@@ -46,11 +48,12 @@ it('the JSON of encode has the documented fields', () => {
     model: { source: 'model', layout: 'vpm', dtype: 'BF16', layers: 27, width: 1152, heads: 16, mlp: 4304, table: 70 },
     device: { vendor: 'v', architecture: 'a', description: '', backend: 'dawn', features: ['subgroups'] },
     precision: 'f32',
+    arithmetic: 'f32',
     runtime: 'node',
-    load: { ms: 1234.5, fetchedBytes: 2e6, weightBytes: 1e6, gpuBytes: 3e6, peakHostBytes: 4e6 },
+    load: { ms: 1234.5, tuneMs: 12, fetchedBytes: 2e6, weightBytes: 1e6, gpuBytes: 3e6, peakHostBytes: 4e6 },
     images: [{ source: 'a.png', grid: [2, 3], tokens: 6 }],
     ms: [30, 10, 20],
-    gpuMs: null,
+    gpuMs: [29, 8, 18],
   })
 })
 
@@ -59,15 +62,20 @@ describe('the lines of encode', () => {
     expect(encodeLines('model', report, [picture])).toEqual([
       'model      model: vpm, BF16, 27 layers × 1152',
       'device     v a, a software rasteriser (dawn)',
-      'precision  f32',
+      'precision  f32, products in f32',
       'load       1235 ms, 2.0 MB fetched, 3.0 MB on the GPU',
       'picture    a.png: 640×480 as 42×30, grid 2×3, 6 tokens',
-      'encode     20.0 ms, median of 3 runs',
+      'encode     20.0 ms, median of 3 runs, 18.0 ms on the GPU',
     ])
   })
 
+  it('say that matrix units need a feature that browsers have not shipped', () => {
+    const lines = encodeLines('model', { ...report, arithmetic: 'matrix' }, [picture])
+    expect(lines[2]).toMatch(/matrix units.*experimental/)
+  })
+
   it("say each picture's share of a packed call", () => {
-    const two = { ...report, encodings: [...report.encodings, ...report.encodings], ms: [30] }
+    const two = { ...report, encodings: [...report.encodings, ...report.encodings], ms: [30], gpuMs: null }
     expect(encodeLines('model', two, [picture, { ...picture, source: 'b.png' }]).slice(4)).toEqual([
       'picture    a.png: 640×480 as 42×30, grid 2×3, 6 tokens',
       'picture    b.png: 640×480 as 42×30, grid 2×3, 6 tokens',

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { fuse } from '../../../src/graph/fuse.js'
 import { planNetwork } from '../../../src/graph/plan.js'
 import { columns } from '../../../src/graph/shapes.js'
+import { KernelCatalog } from '../../../src/gpu/catalog.js'
 import type { VisionConfig } from '../../../src/model/config.js'
 import { towerTensors } from '../../../src/model/layouts.js'
 import type { Network, Operation, Parameter } from '../../../src/model/network.js'
@@ -21,7 +22,8 @@ const BIG: VisionConfig = {
   eps: 1e-6,
 }
 const network = sovit(BIG)
-const plan = planNetwork(network, BIG, { precision: 'f32', stored: () => 'bf16', software: false })
+const kernels = new KernelCatalog({ arithmetic: 'f32', software: false, workgroupBytes: 16384, invocations: 256 })
+const plan = planNetwork(network, BIG, { precision: 'f32', stored: () => 'bf16', kernels })
 
 function parameters(operation: Operation): Parameter[] {
   return Object.values(operation).filter((value): value is Parameter => typeof value === 'object' && 'shape' in value)
@@ -123,7 +125,7 @@ describe('the plan', () => {
       new Set(weights.filter((weight) => label.test(weight.label)).map(({ format }) => format))
     expect(formats(/fc1\.weight|position_embedding/)).toEqual(new Set(['bf16']))
     expect(formats(/bias|norm/)).toEqual(new Set(['f32']))
-    const half = planNetwork(network, BIG, { precision: 'f16', stored: () => 'bf16', software: false })
+    const half = planNetwork(network, BIG, { precision: 'f16', stored: () => 'bf16', kernels })
     expect(formats(/fc1\.weight|position_embedding/, half)).toEqual(new Set(['f16']))
     expect(formats(/bias|norm/, half)).toEqual(new Set(['f32']))
   })

@@ -1,0 +1,63 @@
+import { SovitError } from '../errors.js'
+import type { Arithmetic } from './arithmetic.js'
+import type { Kernel } from './kernel.js'
+import { attention, type AttentionSpec } from './kernels/attention.js'
+import { layerNorm, type LayerNormSpec } from './kernels/layer-norm.js'
+import { matmul, matmulTiles, type MatmulSpec } from './kernels/matmul.js'
+import { patchEmbed, type PatchEmbedSpec } from './kernels/patch-embed.js'
+
+/** Kernels that compute the same bits, of which a device runs one fastest. The first is the best guess. */
+export type Alternatives = readonly [Kernel, ...Kernel[]]
+
+/** What decides which kernels a device runs. */
+export interface KernelTraits {
+  readonly arithmetic: Arithmetic
+  /** A software rasteriser prefers other tiles than a GPU. */
+  readonly software: boolean
+  /** Bytes of workgroup memory, and invocations of a workgroup, that the device allows. */
+  readonly workgroupBytes: number
+  readonly invocations: number
+}
+
+/** The kernels of one device: for each operation those it may run. Equal ones are the same object, compiled once. */
+export class KernelCatalog {
+  readonly #traits: KernelTraits
+  readonly #known: Alternatives[] = []
+
+  constructor(traits: KernelTraits) {
+    this.#traits = traits
+  }
+
+  matmul(spec: MatmulSpec): Alternatives {
+    return this.#share(matmulTiles(this.#traits, { N: spec.N }).map((tile) => matmul({ ...spec, tile })))
+  }
+
+  attention(spec: AttentionSpec): Alternatives {
+    return this.#share([attention(spec)])
+  }
+
+  layerNorm(spec: LayerNormSpec): Alternatives {
+    return this.#share([layerNorm(spec)])
+  }
+
+  patchEmbed(spec: PatchEmbedSpec): Alternatives {
+    return this.#share([patchEmbed(spec)])
+  }
+
+  /** Drops what the device has no room for, unless nothing is left: then compiling says what is missing. */
+  #share(kernels: readonly Kernel[]): Alternatives {
+    const { workgroupBytes, invocations } = this.#traits
+    const fit = kernels.filter((one) => one.workgroupBytes <= workgroupBytes && one.invocations <= invocations)
+    const [first, ...others] = fit.length > 0 ? fit : kernels
+    if (!first) throw new SovitError('SHADER', 'There is no kernel for this step.')
+    const known = this.#known.find(([one]) => one.code === first.code && equal(one.dims, first.dims))
+    if (known) return known
+    this.#known.push([first, ...others])
+    return [first, ...others]
+  }
+}
+
+function equal(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}

@@ -1,0 +1,150 @@
+import { throwIfAborted } from '../errors.js'
+import type { Alternatives } from './catalog.js'
+import type { Gpu } from './device.js'
+import { bindingBytes, type Kernel, type RunSizes } from './kernel.js'
+import { attentionTiles } from './kernels/attention.js'
+import { compile, type Pipeline } from './pipeline.js'
+import { fingerprint, type TuningStore } from './tuning-store.js'
+
+export interface Tuning {
+  /** What was chosen instead of the first of some alternatives. */
+  readonly choices: ReadonlyMap<Kernel, Kernel>
+  /** What was compiled for measuring. */
+  readonly pipelines: ReadonlyMap<Kernel, Pipeline>
+}
+
+/** Milliseconds after which no further kernel is measured: little beside a load. */
+const BUDGET_MS = { gpu: 300, software: 3000 }
+/** Rows to measure with: one picture's at 448×448, or on slow devices as many as take some `SLICE_MS`. */
+const MOST_ROWS = 1024
+const FEWEST_ROWS = 64
+/** Work between two looks at the clock, which costs some tenths of a millisecond itself. */
+const SLICE_MS = 3
+const MOST_REPEATS = 16
+/** The best of these counts, after one run to warm up: disturbances only ever add. */
+const RUNS = 3
+
+/**
+ * Chooses among alternatives by running them on buffers of zeros. All compute the same bits, so that a choice can be
+ * slow but never wrong. What is remembered is not measured again; a store that fails is as good as none.
+ *
+ * @throws SovitError `ABORTED`, `LIMIT`, `SHADER`, `OUT_OF_MEMORY`
+ */
+export async function tune(
+  gpu: Gpu,
+  steps: readonly Alternatives[],
+  store: TuningStore | null,
+  signal?: AbortSignal,
+): Promise<Tuning> {
+  const open = steps.filter(({ length }) => length > 1)
+  const key = fingerprint(gpu, open)
+  const remembered = choose(open, await store?.get(key).catch(() => null))
+  if (remembered) return { choices: remembered, pipelines: new Map() }
+
+  const pipelines = await compile(gpu.device, open.flat())
+  const deadline = performance.now() + BUDGET_MS[gpu.info.software ? 'software' : 'gpu']
+  const variants: string[] = []
+  for (const alternatives of open) {
+    throwIfAborted(signal, 'The load')
+    variants.push((await fastest(gpu, alternatives, pipelines, deadline)).variant)
+  }
+  await store?.set(key, JSON.stringify(variants)).catch(() => undefined)
+  return { choices: choose(open, JSON.stringify(variants)) ?? new Map<Kernel, Kernel>(), pipelines }
+}
+
+/** Finds the kernels of remembered variants; null when they are not these alternatives'. */
+function choose(steps: readonly Alternatives[], json: string | null | undefined): Tuning['choices'] | null {
+  const variants = parseStrings(json ?? '')
+  if (variants?.length !== steps.length) return null
+  const choices = new Map<Kernel, Kernel>()
+  for (const [i, alternatives] of steps.entries()) {
+    const kernel = alternatives.find(({ variant }) => variant === variants[i])
+    if (!kernel) return null
+    choices.set(alternatives[0], kernel)
+  }
+  return choices
+}
+
+function parseStrings(json: string): readonly unknown[] | null {
+  try {
+    const parsed = JSON.parse(json) as unknown
+    return Array.isArray(parsed) ? parsed : null
+  } catch {
+    return null
+  }
+}
+
+async function fastest(
+  gpu: Gpu,
+  alternatives: Alternatives,
+  pipelines: ReadonlyMap<Kernel, Pipeline>,
+  deadline: number,
+): Promise<Kernel> {
+  const [guess] = alternatives
+  const slices = SLICE_MS / (await measure(gpu, guess, pipelines, { rows: FEWEST_ROWS, repeats: 1 }))
+  const rows = FEWEST_ROWS * clamp(Math.floor(slices), 1, MOST_ROWS / FEWEST_ROWS)
+  const repeats = clamp(Math.floor((slices * FEWEST_ROWS) / rows), 1, MOST_REPEATS)
+  let best = { kernel: guess, ms: Infinity }
+  for (const kernel of alternatives) {
+    if (performance.now() > deadline) break
+    const ms = await measure(gpu, kernel, pipelines, { rows, repeats })
+    if (ms < best.ms) best = { kernel, ms }
+  }
+  return best.kernel
+}
+
+/** Milliseconds of one dispatch over the rows of one image. */
+async function measure(
+  gpu: Gpu,
+  kernel: Kernel,
+  pipelines: ReadonlyMap<Kernel, Pipeline>,
+  { rows: P, repeats }: { readonly rows: number; readonly repeats: number },
+): Promise<number> {
+  const compiled = pipelines.get(kernel)
+  if (!compiled) return Infinity
+  const { device, memory } = gpu
+  const tiles = attentionTiles([P], kernel.queryTile ?? P)
+  const run: RunSizes = { P, T: tiles.length / 4 }
+  const contents: Readonly<Record<string, Uint32Array>> = { tiles, size: new Uint32Array([P, 0, 0, 0]) }
+  const buffers = kernel.bindings.map((binding) => {
+    const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage
+    const usage = (binding.access === 'uniform' ? UNIFORM : STORAGE) | COPY_DST
+    const buffer = memory.create(`tuner.${binding.name}`, bindingBytes(binding, kernel.dims, run), usage)
+    const content = contents[binding.name]
+    if (content) device.queue.writeBuffer(buffer, 0, content.buffer)
+    return buffer
+  })
+  try {
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }))
+    const group = device.createBindGroup({ label: 'tuner', layout: compiled.layout, entries })
+    const times: number[] = []
+    for (let i = 0; i <= RUNS; i++) times.push(await time(device, compiled, group, kernel.workgroups(run), repeats))
+    gpu.check()
+    return Math.min(...times.slice(1)) / repeats
+  } finally {
+    for (const buffer of buffers) memory.destroy(buffer)
+  }
+}
+
+async function time(
+  device: GPUDevice,
+  { pipeline }: Pipeline,
+  group: GPUBindGroup,
+  workgroups: readonly [number, number, number],
+  repeats: number,
+): Promise<number> {
+  const start = performance.now()
+  const encoder = device.createCommandEncoder({ label: 'tuner' })
+  const pass = encoder.beginComputePass({ label: 'tuner' })
+  pass.setPipeline(pipeline)
+  pass.setBindGroup(0, group)
+  for (let i = 0; i < repeats; i++) pass.dispatchWorkgroups(...workgroups)
+  pass.end()
+  device.queue.submit([encoder.finish()])
+  await device.queue.onSubmittedWorkDone()
+  return performance.now() - start
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value))
+}
