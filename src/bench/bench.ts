@@ -1,4 +1,6 @@
 import type { Precision } from '../encoder/types.js'
+import type { Arithmetic } from '../gpu/arithmetic.js'
+import type { KernelTraits } from '../gpu/catalog.js'
 import { Gpu } from '../gpu/device.js'
 import { measureEncoder, type EncoderReport } from './encoder.js'
 import { measureKernels, type KernelReport } from './kernels.js'
@@ -60,7 +62,11 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
     yield peakSection(peaks, await measureBandwidth(gpu, timer))
     for (const precision of plan.precisions) {
       const reports: KernelReport[] = []
-      for await (const report of measureKernels(towerWork(config, plan.kernelSide, precision), timer, peaks)) {
+      for await (const report of measureKernels(
+        towerWork(deviceTraits(gpu, precision), config, plan.kernelSide, precision),
+        timer,
+        peaks,
+      )) {
         reports.push(report)
         phase(`Kernels, ${precision}: ${report.step}, ${report.variant || report.kernel}`)
       }
@@ -77,6 +83,16 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
     reports.push(await measureEncoder({ ...plan, gpu: options.gpu, file, precision, budget: plan.encoder }))
   }
   yield encoderSection(reports)
+}
+
+/** Every arithmetic that a device has for a precision: what could be chosen, not what is. */
+function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
+  const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
+    gpu.device.limits
+  const arithmetics: Arithmetic[] = ['f32']
+  if (precision === 'f16') arithmetics.push('f16')
+  if (gpu.info.matrixUnits) arithmetics.push('matrix')
+  return arithmetics.map((arithmetic) => ({ arithmetic, software: gpu.info.software, workgroupBytes, invocations }))
 }
 
 function deviceSection({ info, device }: Gpu): Section {
@@ -139,10 +155,29 @@ function kernelSection(
 function encoderSection(reports: readonly EncoderReport[]): Section {
   return {
     title: `Encoder, ${reports[0]?.layers ?? 0} of 27 blocks, ${reports[0]?.tokens ?? 0} tokens`,
-    columns: ['precision', 'load', 'first', 'warm p50', 'p90', 'runs', 'rate', 'weights', 'beside them', 'dispatches'],
+    columns: [
+      'precision',
+      'load',
+      'of it choosing',
+      'first',
+      'warm p50',
+      'p90',
+      'on the device',
+      'runs',
+      'rate',
+      'weights',
+      'beside them',
+      'dispatches',
+    ],
     rows: reports.map((report) => [
-      ...[report.precision, formatMs(report.loadMs), formatMs(report.firstMs)],
-      ...[formatMs(report.warm.median), formatMs(report.warm.p90), String(report.warm.runs), formatRate(report.flops)],
+      ...[report.precision, formatMs(report.loadMs), formatMs(report.tuneMs), formatMs(report.firstMs)],
+      ...[
+        formatMs(report.warm.median),
+        formatMs(report.warm.p90),
+        report.gpuMs === null ? '–' : formatMs(report.gpuMs),
+        String(report.warm.runs),
+        formatRate(report.flops),
+      ],
       ...[formatBytes(report.weightBytes), formatBytes(report.arenaBytes), String(report.dispatches)],
     ]),
     notes: ['Wall time, from pixel values to tokens. Synthetic weights: loading includes no download.'],

@@ -15,6 +15,10 @@ export interface EncoderReport {
   readonly firstMs: number
   /** Wall time of later encodes, from pixel values to tokens in JavaScript. */
   readonly warm: Timing
+  /** Part of an encode by the device's clock, where it has one. */
+  readonly gpuMs: number | null
+  /** Part of the load that went into choosing kernels. */
+  readonly tuneMs: number
   /** FLOP per second at the median. */
   readonly flops: number
   readonly weightBytes: number
@@ -48,8 +52,21 @@ export async function measureEncoder(run: EncoderRun): Promise<EncoderReport> {
     const firstMs = await encode()
     const dispatches = await countDispatches(encode)
     const warm = await repeat(encode, budget)
+    const gpuTime = encoder.device.features.includes('timestamp-query')
+    const { gpuMs = null } = await encoder.encode({ pixels }, { gpuTime })
     return {
-      ...{ precision, layers, tokens: side * side, loadMs: encoder.load.ms, firstMs, warm, weightBytes, dispatches },
+      ...{
+        precision,
+        layers,
+        tokens: side * side,
+        loadMs: encoder.load.ms,
+        firstMs,
+        warm,
+        gpuMs,
+        weightBytes,
+        dispatches,
+      },
+      tuneMs: encoder.load.tuneMs,
       flops: towerFlops(encoder.model.config, side * side) / (warm.median / 1e3),
       arenaBytes: encoder.gpuBytes - weightBytes,
     }

@@ -43,9 +43,12 @@ export async function main(args: string[]): Promise<number> {
 
 function paper({ side = 32 }: BenchArguments): Section[] {
   const config = sovit400m(27)
-  return (['f32', 'f16'] as const).flatMap((precision) =>
-    paperSections(towerWork(config, side, precision), `${precision}, ${side * side} tokens`),
-  )
+  const gpu = { software: false, workgroupBytes: 32768, invocations: 1024 }
+  const traits = (['f32', 'f16', 'matrix'] as const).map((arithmetic) => ({ ...gpu, arithmetic }))
+  return (['f32', 'f16'] as const).flatMap((precision) => {
+    const own = traits.filter(({ arithmetic }) => precision === 'f16' || arithmetic !== 'f16')
+    return paperSections(towerWork(own, config, side, precision), `${precision}, ${side * side} tokens`)
+  })
 }
 
 async function* measure(options: BenchArguments): AsyncGenerator<Section> {
