@@ -68,7 +68,7 @@ export async function* raceOrtWeb({ quick, onPhase }: PeerOptions): AsyncGenerat
   const page = await WebRace.open(subject)
   try {
     const racers = [await page.ours(), await page.ort('fused'), await page.ort('plain')]
-    const budget: Budget = { ms: 0, least: quick ? 1 : 3, most: 9 }
+    const budget: Budget = { ms: 0, least: quick ? 1 : 2, most: 2 }
     const title = 'Against onnxruntime-web in Chromium, on SwiftShader (no measure of any GPU)'
     yield await compareRacers(title, subject, racers, budget, referenceRows(subject, REFERENCE_ROWS))
   } finally {
