@@ -37,7 +37,12 @@ export default defineConfig({
     target: 'es2022',
     sourcemap: true,
     rolldownOptions: {
-      input: { index: 'src/index.ts', features: 'src/features/index.ts', cli: 'src/cli/main.ts' },
+      input: {
+        index: 'src/index.ts',
+        features: 'src/features/index.ts',
+        bench: 'src/bench/index.ts',
+        cli: 'src/cli/main.ts',
+      },
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.
       // Comments stay in the sources, their maps and the declarations; users need not download them.

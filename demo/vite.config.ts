@@ -22,6 +22,7 @@ export default defineConfig({
     // The page's content policy refuses data: addresses for anything but images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: ['index.html', 'bench.html'].map((page) => join(import.meta.dirname, page)) },
   },
   plugins: [configBesideWeights],
   assetsInclude: ['**/*.safetensors'],

@@ -10,7 +10,7 @@ const MAX_LINES = 300
  */
 const FLOORS: readonly (readonly string[])[] = [
   ['index'],
-  ['cli', 'worker'],
+  ['cli', 'worker', 'bench'],
   ['encoder'],
   ['built-in'],
   ['checkpoint'],

@@ -13,6 +13,7 @@ import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
 import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
+import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
 import { compile } from '../../src/gpu/pipeline.js'
 
 // Dawn's null backend has the whole compiler and all validation, needs no driver, and computes nothing.
@@ -20,10 +21,10 @@ let gpu: GPU
 let device: GPUDevice
 beforeAll(async () => {
   Object.assign(globalThis, globals)
-  gpu = create(['backend=null'])
+  gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
   const adapter = await gpu.requestAdapter()
   if (!adapter) throw new Error('Dawn has no null backend')
-  device = await adapter.requestDevice({ requiredFeatures: ['shader-f16'] })
+  device = await adapter.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', SUBGROUP_MATRIX] })
 })
 afterAll(() => device.destroy())
 

@@ -1,0 +1,79 @@
+import { bench } from '../../src/bench/bench.js'
+import { paperSections } from '../../src/bench/paper.js'
+import { markdown, type Section } from '../../src/bench/report.js'
+import { sovit400m } from '../../src/bench/synthetic.js'
+import { towerWork } from '../../src/bench/workload.js'
+import { HELP, readArguments, type BenchArguments, type PeerName } from './options.js'
+import { raceOrtNode, raceOrtWeb, raceTorch, type PeerOptions } from './peers/peers.js'
+
+const RACES: Readonly<Record<PeerName, (options: PeerOptions) => AsyncGenerator<Section>>> = {
+  ort: raceOrtNode,
+  web: raceOrtWeb,
+  torch: raceTorch,
+}
+
+/** `npm run bench`; returns the exit status. */
+export async function main(args: string[]): Promise<number> {
+  let options: BenchArguments
+  try {
+    options = readArguments(args, process.env)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return 2
+  }
+  if (options.help) {
+    console.log(HELP)
+    return 0
+  }
+  const sections: Section[] = []
+  for await (const section of options.model ? paper(options) : measure(options)) {
+    sections.push(section)
+    if (!options.json) console.log(markdown(section))
+  }
+  if (options.json)
+    console.log(
+      JSON.stringify(
+        sections.map(({ title, notes, data }) => ({ title, notes, data })),
+        null,
+        2,
+      ),
+    )
+  return 0
+}
+
+function paper({ side = 32 }: BenchArguments): Section[] {
+  const config = sovit400m(27)
+  const gpu = { software: false, workgroupBytes: 32768, invocations: 1024 }
+  const traits = (['f32', 'f16', 'matrix'] as const).map((arithmetic) => ({ ...gpu, arithmetic }))
+  return (['f32', 'f16'] as const).flatMap((precision) => {
+    const own = traits.filter(({ arithmetic }) => precision === 'f16' || arithmetic !== 'f16')
+    return paperSections(towerWork(own, config, side, precision), `${precision}, ${side * side} tokens`)
+  })
+}
+
+async function* measure(options: BenchArguments): AsyncGenerator<Section> {
+  const { create, globals } = await import('webgpu')
+  Object.assign(globalThis, globals)
+  // Matrix units are behind the first feature; f16 is off by default on NVIDIA and Vulkan (Dawn, PhysicalDeviceVk.cpp).
+  const gpu = create(['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia'])
+  const node = JSON.parse(process.env.SOVIT_BENCH_NODE ?? '["node"]') as string[]
+  const all = { ...options, gpu, node, onPhase: progress() }
+  yield* bench(all)
+  for (const peer of options.peers) yield* contained(peer, RACES[peer](all))
+}
+
+/** A peer that fails is a line of the report, not the end of it. */
+async function* contained(peer: PeerName, race: AsyncGenerator<Section>): AsyncGenerator<Section> {
+  try {
+    yield* race
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    yield { title: `Against ${peer}`, columns: [], rows: [], notes: [`Not measured: ${why}`], data: null }
+  }
+}
+
+/** Tells on standard error what is going on, with the seconds since the start. */
+function progress(): (what: string) => void {
+  const start = performance.now()
+  return (what) => console.error(`${((performance.now() - start) / 1e3).toFixed(0).padStart(4)} s  ${what}`)
+}
