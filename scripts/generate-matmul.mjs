@@ -108,13 +108,16 @@ ${reader('weight', 'WEIGHT', 'K')}`,
   matmul_f16: {
     half: true,
     formula: MATMUL_FORMULA,
-    consts: `${EPILOGUES}
+    consts: `const F16 = 1u;
+${EPILOGUES}
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
+const WEIGHT = F16; // nothing else
 const EPILOGUE = BIAS;
+alias In = f16; // element of x, nothing else
 alias Out = f16; // element of y: f32, f16`,
-    bindings: matmulBindings('f16', 'f16'),
+    bindings: matmulBindings('In', 'f16'),
     readers: `fn left_at(row: u32, k4: u32) -> vec4<f16> {
   return x[row * (K / 4u) + k4] * 0.125h;
 }

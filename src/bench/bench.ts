@@ -63,7 +63,7 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
     for (const precision of plan.precisions) {
       const reports: KernelReport[] = []
       for await (const report of measureKernels(
-        towerWork(deviceTraits(gpu, precision), config, plan.kernelSide, precision),
+        await towerWork(deviceTraits(gpu, precision), config, plan.kernelSide, precision),
         timer,
         peaks,
       )) {

@@ -24,17 +24,17 @@ export interface Work {
  * The distinct steps of a tower for a picture of side × side patches, with every kernel that a device of any of these
  * traits may run; weights are bf16 in f32 precision, else f16.
  */
-export function towerWork(
+export async function towerWork(
   traits: readonly KernelTraits[],
   config: VisionConfig,
   side: number,
   precision: 'f32' | 'f16',
-): Work[] {
+): Promise<Work[]> {
   const { width: C, mlp: F, patch, table: S, eps, heads, headSize } = config
   const P = side * side
   const weight = precision === 'f32' ? 'bf16' : 'f16'
   const size = Uint32Array.of(P, 0, 0, 0)
-  const catalogs = traits.map((one) => new KernelCatalog(one))
+  const catalogs = await Promise.all(traits.map((one) => KernelCatalog.open(one)))
   const all = (offer: (catalog: KernelCatalog) => readonly Kernel[]): Kernel[] => distinct(catalogs.flatMap(offer))
   const rows = (kernel: Kernel): Candidate => ({ kernel, run: { P }, data: { size } })
   const product = (step: string, K: number, N: number, epilogue: Epilogue): Work => {

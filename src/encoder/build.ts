@@ -38,7 +38,7 @@ export async function buildExecutor(
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
-  const kernels = new KernelCatalog({ arithmetic, software: gpu.info.software, workgroupBytes, invocations })
+  const kernels = await KernelCatalog.open({ arithmetic, software: gpu.info.software, workgroupBytes, invocations })
   const guess = planNetwork(sovit(config), config, { precision, stored, kernels })
 
   const start = performance.now()

@@ -1,10 +1,11 @@
 import { SovitError } from '../errors.js'
 import type { Arithmetic } from './arithmetic.js'
+import { kernelFamily, type KernelFamily } from './families.js'
 import type { Kernel } from './kernel.js'
-import { attention, attentionVariants, type AttentionSpec } from './kernels/attention.js'
+import type { AttentionSpec } from './kernels/attention.js'
 import { layerNorm, type LayerNormSpec } from './kernels/layer-norm.js'
-import { matmul, matmulTiles, type MatmulSpec } from './kernels/matmul.js'
-import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
+import type { MatmulSpec } from './kernels/matmul.js'
+import type { PatchEmbedSpec } from './kernels/patch-embed.js'
 
 /** Kernels that compute the same bits, of which a device runs one fastest. The first is the best guess. */
 export type Alternatives = readonly [Kernel, ...Kernel[]]
@@ -22,28 +23,32 @@ export interface KernelTraits {
 /** The kernels of one device: for each operation those it may run. Equal ones are the same object, compiled once. */
 export class KernelCatalog {
   readonly #traits: KernelTraits
+  readonly #family: KernelFamily
   readonly #known: Alternatives[] = []
 
-  constructor(traits: KernelTraits) {
+  static async open(traits: KernelTraits): Promise<KernelCatalog> {
+    return new KernelCatalog(traits, await kernelFamily(traits))
+  }
+
+  private constructor(traits: KernelTraits, family: KernelFamily) {
     this.#traits = traits
+    this.#family = family
   }
 
   matmul(spec: MatmulSpec): Alternatives {
-    const f16 = this.#traits.arithmetic === 'f16' && spec.input === 'f16' && spec.weight === 'f16'
-    const wanted = { ...spec, arithmetic: f16 ? 'f16' : 'f32' } as const
-    return this.#share(matmulTiles(this.#traits, wanted).map((tile) => matmul({ ...wanted, tile })))
+    return this.#share(this.#family.matmul(spec))
   }
 
   attention(spec: AttentionSpec): Alternatives {
-    return this.#share(attentionVariants(this.#traits).map((variant) => attention({ ...spec, variant })))
+    return this.#share(this.#family.attention(spec))
+  }
+
+  patchEmbed(spec: PatchEmbedSpec): Alternatives {
+    return this.#share(this.#family.patchEmbed(spec))
   }
 
   layerNorm(spec: LayerNormSpec): Alternatives {
     return this.#share([layerNorm(spec)])
-  }
-
-  patchEmbed(spec: PatchEmbedSpec): Alternatives {
-    return this.#share(patchEmbedTiles(this.#traits).map((tile) => patchEmbed({ ...spec, tile })))
   }
 
   /** Drops what the device has no room for, unless nothing is left: then compiling says what is missing. */

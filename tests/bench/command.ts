@@ -26,7 +26,7 @@ export async function main(args: string[]): Promise<number> {
     return 0
   }
   const sections: Section[] = []
-  for await (const section of options.model ? paper(options) : measure(options)) {
+  for await (const section of options.model ? await paper(options) : measure(options)) {
     sections.push(section)
     if (!options.json) console.log(markdown(section))
   }
@@ -41,14 +41,17 @@ export async function main(args: string[]): Promise<number> {
   return 0
 }
 
-function paper({ side = 32 }: BenchArguments): Section[] {
+async function paper({ side = 32 }: BenchArguments): Promise<Section[]> {
   const config = sovit400m(27)
   const gpu = { software: false, workgroupBytes: 32768, invocations: 1024 }
-  const traits = (['f32', 'f16', 'matrix'] as const).map((arithmetic) => ({ ...gpu, arithmetic }))
-  return (['f32', 'f16'] as const).flatMap((precision) => {
-    const own = traits.filter(({ arithmetic }) => precision === 'f16' || arithmetic !== 'f16')
-    return paperSections(towerWork(own, config, side, precision), `${precision}, ${side * side} tokens`)
-  })
+  const sections: Section[] = []
+  for (const precision of ['f32', 'f16'] as const) {
+    const arithmetics = precision === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const)
+    const traits = arithmetics.map((arithmetic) => ({ ...gpu, arithmetic }))
+    const works = await towerWork(traits, config, side, precision)
+    sections.push(...paperSections(works, `${precision}, ${side * side} tokens`))
+  }
+  return sections
 }
 
 async function* measure(options: BenchArguments): AsyncGenerator<Section> {

@@ -15,7 +15,12 @@ let steps: readonly Alternatives[]
 
 beforeAll(async () => {
   gpu = await Gpu.open({ gpu: entry })
-  const kernels = new KernelCatalog({ arithmetic: 'f32', software: true, workgroupBytes: 16384, invocations: 256 })
+  const kernels = await KernelCatalog.open({
+    arithmetic: 'f32',
+    software: true,
+    workgroupBytes: 16384,
+    invocations: 256,
+  })
   const sizes = { K: 64, N: 192, weight: 'bf16', input: 'f32', output: 'f32', epilogue: 'bias' } as const
   const attention = kernels.attention({ heads: 1, headSize: 16, type: 'f32' })
   const norm = kernels.layerNorm({ C: 64, eps: 1e-6, output: 'f32' })

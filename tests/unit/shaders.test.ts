@@ -2,11 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create, globals } from 'webgpu'
 import type { Kernel } from '../../src/gpu/kernel.js'
-import { attention } from '../../src/gpu/kernels/attention.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
-import { matmul } from '../../src/gpu/kernels/matmul.js'
-import { attentionNaive } from '../../src/gpu/kernels/naive/attention.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
@@ -15,6 +12,7 @@ import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
 import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
 import { compile } from '../../src/gpu/pipeline.js'
+import { attentionNaiveOf, attentionOf, matmulF16Of, matmulOf, TILES } from '../support/kernels.js'
 
 // Dawn's null backend has the whole compiler and all validation, needs no driver, and computes nothing.
 let gpu: GPU
@@ -44,7 +42,6 @@ it.each(readdirSync(FOLDER))('%s compiles as it stands', async (file) => {
 const FLOATS = ['f32', 'f16'] as const
 const WEIGHTS = ['f32', 'f16', 'bf16'] as const
 const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
-const TILES = ['direct-16x16', 'direct-32x8', '32x32', '64x64', '128x64', '128x128'] as const
 const F16_TILES = ['32x32', '64x64', '128x64', '128x128'] as const
 
 /** All combinations of one element from each list. */
@@ -71,10 +68,10 @@ const CONVERSIONS = product(WEIGHTS, FLOATS)
 const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
 
 const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
-  ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmul({ ...spec, tile }))])),
+  ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmulOf({ ...spec, tile }))])),
   'matmul by f16': product(F16_TILES, FLOATS, EPILOGUES).map(([tile, output, epilogue]) => {
-    const f16 = { weight: 'f16', input: 'f16', arithmetic: 'f16' } as const
-    return matmul({ K: 1152, N: 4304, tile, output, epilogue, ...f16 })
+    const f16 = { weight: 'f16', input: 'f16' } as const
+    return matmulF16Of({ K: 1152, N: 4304, tile, output, epilogue, ...f16 })
   }),
   'matmul, naive': MATMULS.map(matmulNaive),
   'patch embedding': PATCH_EMBEDS.map(patchEmbed),
@@ -82,8 +79,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'patch embedding, naive': PATCH_EMBEDS.map(patchEmbedNaive),
   'layer norm': LAYER_NORMS.map(layerNorm),
   'layer norm, naive': LAYER_NORMS.map(layerNormNaive),
-  attention: ATTENTIONS.map(attention),
-  'attention, naive': ATTENTIONS.map(attentionNaive),
+  attention: ATTENTIONS.map(attentionOf),
+  'attention, naive': ATTENTIONS.map(attentionNaiveOf),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   resize: RESIZES.map(([sourceBytes, result]) => resize({ sourceBytes, result })),
   'conversion, naive': CONVERSIONS.map(([from, to]) => convertNaive(from, to)),

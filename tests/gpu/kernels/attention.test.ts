@@ -1,14 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import {
-  attention,
-  type AttentionSpec,
-  attentionTiles,
-  type AttentionVariant,
-  attentionVariants,
-} from '../../../src/gpu/kernels/attention.js'
-import { attentionNaive } from '../../../src/gpu/kernels/naive/attention.js'
+import { RASTERISER_VARIANTS } from '../../../src/gpu/kernels/attention-rasteriser.js'
+import { ATTENTION_VARIANTS, type AttentionSpec, attentionTiles } from '../../../src/gpu/kernels/attention.js'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
+import { attentionNaiveOf, attentionOf, VARIANTS } from '../../support/kernels.js'
 import { compare, decode, encode, normals, random } from '../../support/numbers.js'
 import { runKernel } from '../../support/run-kernel.js'
 import { ATTENTION_CASES, type AttentionCase } from './attention-cases.js'
@@ -37,12 +32,12 @@ async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Floa
 }
 
 /** One variant of each shader file; the others differ in constants only. */
-const SHADERS: readonly AttentionVariant[] = ['4x4-32', '8x8-32', 'query-128']
+const SHADERS: readonly string[] = ['4x4-32', '8x8-32', 'query-128']
 
 /** Runs variants, which must agree to the last bit. */
-async function runAll(variants: readonly AttentionVariant[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {
+async function runAll(variants: readonly string[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {
   const runs: Float64Array[] = []
-  for (const variant of variants) runs.push(await run(attention({ ...of, variant }), of, qkv))
+  for (const variant of variants) runs.push(await run(attentionOf({ ...of, variant }), of, qkv))
   const [first, ...others] = runs
   if (!first) throw new Error('no variant')
   others.forEach((y, i) =>
@@ -106,7 +101,7 @@ describe('attention against f64 and its naive twin', () => {
     const qkv = inputOf(of)
     const expected = reference(of, qkv)
     expectClose(await runAll(SHADERS, of, qkv), expected, BOUNDS[of.type])
-    expectClose(await run(attentionNaive(of), of, qkv), expected, BOUNDS[of.type])
+    expectClose(await run(attentionNaiveOf(of), of, qkv), expected, BOUNDS[of.type])
   })
 })
 
@@ -126,7 +121,7 @@ describe('attention of difficult numbers', () => {
   it('gives the mean of the values when all keys are the same', async () => {
     const qkv = inputOf(of)
     for (let p = 1; p < 75; p++) qkv.copyWithin(p * 3 * C + C, C, 2 * C)
-    expectClose(await run(attention(of), of, qkv), reference(of, qkv))
+    expectClose(await run(attentionOf(of), of, qkv), reference(of, qkv))
   })
 
   it('follows one huge outlier, wherever in a block of keys it is', async () => {
@@ -134,7 +129,7 @@ describe('attention of difficult numbers', () => {
       const qkv = inputOf(of)
       qkv.fill(1e4, place * 3 * C + C, place * 3 * C + 2 * C)
       for (let p = 0; p < 75; p++) qkv.fill(1, p * 3 * C, p * 3 * C + C)
-      const y = await run(attention(of), of, qkv)
+      const y = await run(attentionOf(of), of, qkv)
       const value = Float64Array.from(qkv.subarray(place * 3 * C + 2 * C, (place + 1) * 3 * C))
       for (let p = 0; p < 75; p++) expect(compare(y.subarray(p * C, (p + 1) * C), value).maxAbs).toBeLessThan(1e-6)
     }
@@ -150,42 +145,39 @@ describe('attention of difficult numbers', () => {
       'f16',
     )
     const bounds = { ...BOUNDS.f16, maxAbs: 8 }
-    expectClose(await run(attention(half), half, qkv), reference(half, qkv), bounds)
+    expectClose(await run(attentionOf(half), half, qkv), reference(half, qkv), bounds)
   })
 })
 
 it('gives an image the same bits alone, packed, and again, with every variant of a GPU and of a CPU', async () => {
   const packed: AttentionCase = { heads: 1, headSize: 72, segments: [1, 37, 130, 2], type: 'f32' }
   const { maxComputeWorkgroupStorageSize: most } = device.limits
-  const variants = [true, false]
-    .flatMap((software) => attentionVariants({ software }))
-    .filter((variant) => attention({ ...packed, variant }).workgroupBytes <= most)
+  const variants = VARIANTS.filter((variant) => attentionOf({ ...packed, variant }).workgroupBytes <= most)
   const C = width(packed)
   const qkv = inputOf(packed)
-  const together = await runAll([...variants, '4x4-32'], packed, qkv)
+  const together = await runAll(variants, packed, qkv)
   let first = 0
   for (const rows of packed.segments) {
     const alone: AttentionCase = { ...packed, segments: [rows] }
-    const y = await run(attention(alone), alone, qkv.slice(first * 3 * C, (first + rows) * 3 * C))
+    const y = await run(attentionOf(alone), alone, qkv.slice(first * 3 * C, (first + rows) * 3 * C))
     expect(y).toEqual(together.slice(first * C, (first + rows) * C))
     first += rows
   }
 })
 
-it('offers every device a variant for every head within the memory and threads that all have', () => {
+it.each([
+  ['GPU', ATTENTION_VARIANTS],
+  ['CPU', RASTERISER_VARIANTS],
+])('offers every %s a variant for every head within the memory and threads that all devices have', (_, variants) => {
   for (let headSize = 4; headSize <= 256; headSize += 4) {
-    for (const software of [true, false]) {
-      const kernels = attentionVariants({ software }).map((variant) =>
-        attention({ heads: 1, headSize, type: 'f32', variant }),
-      )
-      for (const { invocations } of kernels) expect(invocations).toBeLessThanOrEqual(256)
-      expect(Math.min(...kernels.map(({ workgroupBytes }) => workgroupBytes))).toBeLessThanOrEqual(16384)
-    }
+    const shapes = variants.map(({ shape }) => shape(headSize))
+    for (const { threads } of shapes) expect(threads).toBeLessThanOrEqual(256)
+    expect(Math.min(...shapes.map(({ workgroupBytes }) => workgroupBytes))).toBeLessThanOrEqual(16384)
   }
 })
 
 it('counts work by image: the squared rows of each', () => {
-  const kernel = attention({ heads: 2, headSize: 72, type: 'f32' })
+  const kernel = attentionOf({ heads: 2, headSize: 72, type: 'f32' })
   expect(kernel.flops({ P: 12, A: 10 * 10 + 2 * 2 })).toBe(4 * 104 * 144)
 })
 
@@ -194,6 +186,6 @@ it('cuts images into tiles that never cross an image', () => {
 })
 
 it('refuses heads that its vectors or memory cannot hold', () => {
-  expect(() => attention({ heads: 1, headSize: 6, type: 'f32' })).toThrow('6')
-  expect(() => attention({ heads: 1, headSize: 260, type: 'f32' })).toThrow('256')
+  expect(() => attentionOf({ heads: 1, headSize: 6, type: 'f32' })).toThrow('6')
+  expect(() => attentionOf({ heads: 1, headSize: 260, type: 'f32' })).toThrow('256')
 })

@@ -1,17 +1,8 @@
-import type { MatmulSpec, MatmulTile } from '../../../src/gpu/kernels/matmul.js'
+import type { MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
 import type { PatchEmbedSpec } from '../../../src/gpu/kernels/patch-embed.js'
 
 /** Sizes and formats on which kernels are tested and measured. */
-export type MatmulCase = Omit<MatmulSpec, 'tile'> & { readonly P: number }
-
-export const MATMUL_TILES: readonly MatmulTile[] = [
-  'direct-16x16',
-  'direct-32x8',
-  '32x32',
-  '64x64',
-  '128x64',
-  '128x128',
-]
+export type MatmulCase = MatmulSpec & { readonly P: number }
 
 const f32 = { input: 'f32', output: 'f32' } as const
 const f16 = { input: 'f16', output: 'f16' } as const

@@ -1,10 +1,12 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { matmul, type MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
+import type { MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
 import { matmulNaive } from '../../../src/gpu/kernels/naive/matmul.js'
+import type { Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
+import { matmulF16Of, matmulOf, TILES } from '../../support/kernels.js'
 import { bf16ToNumber, compare, decode, encode, erf, f16ToNumber, normals } from '../../support/numbers.js'
 import { type KernelInputs, runKernel } from '../../support/run-kernel.js'
-import { MATMUL_CASES, MATMUL_TILES, type MatmulCase } from './cases.js'
+import { MATMUL_CASES, type MatmulCase } from './cases.js'
 
 /** Four times the worst lane: 4.5e-13 at K = 4304 (f32 rounding of one chain of sums), 4.2e-8 where outputs are f16. */
 const NMSE = 2e-12
@@ -17,7 +19,7 @@ beforeAll(async () => {
 
 /** All tiles for one row, else those that it fills at least by half: compiling is what costs time on software devices. */
 const tilesFor = (P: number) =>
-  MATMUL_TILES.filter((tile) => P === 1 || tile.startsWith('direct') || 2 * P >= Number.parseInt(tile, 10))
+  TILES.filter((tile) => P === 1 || tile.startsWith('direct') || 2 * P >= Number.parseInt(tile, 10))
 
 const title = ({ P, K, N, weight, input, output, epilogue }: MatmulCase) =>
   `[${P},${K}]·[${N},${K}]ᵀ ${weight} ${input}→${output} ${epilogue}`
@@ -60,8 +62,12 @@ function reference(
   return y
 }
 
-async function words(spec: MatmulSpec, inputs: KernelInputs, P: number): Promise<Uint32Array> {
-  const { y } = await runKernel(device, matmul(spec), inputs, { P })
+type NamedMatmul = MatmulSpec & { readonly tile?: string }
+
+const words = (spec: NamedMatmul, inputs: KernelInputs, P: number) => wordsOf(matmulOf(spec), inputs, P)
+
+async function wordsOf(kernel: Kernel, inputs: KernelInputs, P: number): Promise<Uint32Array> {
+  const { y } = await runKernel(device, kernel, inputs, { P })
   if (!y) throw new Error('matmul has no output y')
   return y
 }
@@ -150,7 +156,7 @@ describe('matmul', () => {
 
 describe('matmul by f16 arithmetic', () => {
   const TILES = ['32x32', '64x64', '128x64'] as const
-  const half = { weight: 'f16', input: 'f16', arithmetic: 'f16' } as const
+  const half = { weight: 'f16', input: 'f16' } as const
   /** Twice what was measured at K = 4304: sums of 16 products, each step rounded to 11 bits. */
   const NMSE_OF_F16_SUMS = 1e-6
 
@@ -166,7 +172,7 @@ describe('matmul by f16 arithmetic', () => {
     const inputs = inputsOf(c)
     const expected = reference(c, inputs)
     const outputs = []
-    for (const tile of TILES) outputs.push(await words({ ...c, tile }, inputs, c.P))
+    for (const tile of TILES) outputs.push(await wordsOf(matmulF16Of({ ...c, tile }), inputs, c.P))
     for (const output of outputs) expect(output).toEqual(outputs[0])
     const { nmse } = compare(decode(outputs[0] ?? new Uint32Array(), c.output), expected)
     expect(nmse).toBeLessThan(NMSE_OF_F16_SUMS)
@@ -181,7 +187,7 @@ describe('matmul by f16 arithmetic', () => {
     const run = async (x: number, weight: number) => {
       const fill = (count: number, value: number) => encode(new Float64Array(count).fill(value), 'f16')
       const inputs = { x: fill(P * K, x), weight: fill(N * K, weight), bias, residual: bias, size }
-      return decode(await words({ ...spec, tile: '32x32' }, inputs, P), 'f32')
+      return decode(await wordsOf(matmulF16Of({ ...spec, tile: '32x32' }), inputs, P), 'f32')
     }
     expect([...(await run(1, 1))]).toEqual(Array(P * N).fill(K))
     // 16 such products are 2.6e5, four times the largest f16.
@@ -189,10 +195,8 @@ describe('matmul by f16 arithmetic', () => {
   })
 
   it('refuses other operands', () => {
-    const spec = { K: 4, N: 4, output: 'f32', epilogue: 'bias', arithmetic: 'f16' } as const
-    const refused = expect.objectContaining({ code: 'SHADER' })
-    expect(() => matmul({ ...spec, input: 'f32', weight: 'f16' })).toThrow(refused)
-    expect(() => matmul({ ...spec, input: 'f16', weight: 'bf16' })).toThrow(refused)
-    expect(() => matmul({ ...spec, input: 'f16', weight: 'f16', tile: 'direct-32x8' })).toThrow(refused)
+    const spec = { K: 4, N: 4, output: 'f32', epilogue: 'bias' } as const
+    expect(() => matmulF16Of({ ...spec, input: 'f32', weight: 'f16' })).toThrow('f32 by f16')
+    expect(() => matmulF16Of({ ...spec, input: 'f16', weight: 'bf16' })).toThrow('f16 by bf16')
   })
 })

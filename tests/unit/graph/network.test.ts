@@ -22,7 +22,12 @@ const BIG: VisionConfig = {
   eps: 1e-6,
 }
 const network = sovit(BIG)
-const kernels = new KernelCatalog({ arithmetic: 'f32', software: false, workgroupBytes: 16384, invocations: 256 })
+const kernels = await KernelCatalog.open({
+  arithmetic: 'f32',
+  software: false,
+  workgroupBytes: 16384,
+  invocations: 256,
+})
 const plan = planNetwork(network, BIG, { precision: 'f32', stored: () => 'bf16', kernels })
 
 function parameters(operation: Operation): Parameter[] {

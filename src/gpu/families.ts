@@ -1,0 +1,37 @@
+import type { Arithmetic } from './arithmetic.js'
+import { attention, ATTENTION_VARIANTS, type AttentionSpec } from './kernels/attention.js'
+import { matmul, MATMUL_TILES, ranked, type MatmulSpec } from './kernels/matmul.js'
+import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
+import type { Kernel } from './kernel.js'
+
+/** What a kind of device runs for each operation that comes in several forms: kernels of the same bits, best guess first. */
+export interface KernelFamily {
+  matmul(spec: MatmulSpec): readonly Kernel[]
+  attention(spec: AttentionSpec): readonly Kernel[]
+  patchEmbed(spec: PatchEmbedSpec): readonly Kernel[]
+}
+
+const gpu: KernelFamily = {
+  matmul: (spec) => ranked(MATMUL_TILES, spec).map((tile) => matmul(spec, tile)),
+  attention: (spec) => ATTENTION_VARIANTS.map((variant) => attention(spec, variant)),
+  patchEmbed: (spec) => patchEmbedTiles({ software: false }).map((tile) => patchEmbed({ ...spec, tile })),
+}
+
+/** The family of a device. All but the f32 kernels of GPUs are files of their own, which only such devices load. */
+export async function kernelFamily(device: {
+  readonly arithmetic: Arithmetic
+  readonly software: boolean
+}): Promise<KernelFamily> {
+  if (device.arithmetic === 'f16') {
+    const { F16_TILES, matmulF16 } = await import('./kernels/matmul-f16.js')
+    return { ...gpu, matmul: (spec) => ranked(F16_TILES, spec).map((tile) => matmulF16(spec, tile)) }
+  }
+  if (!device.software) return gpu
+  const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')
+  const { RASTERISER_VARIANTS } = await import('./kernels/attention-rasteriser.js')
+  return {
+    matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
+    attention: (spec) => RASTERISER_VARIANTS.map((variant) => attention(spec, variant)),
+    patchEmbed: (spec) => patchEmbedTiles({ software: true }).map((tile) => patchEmbed({ ...spec, tile })),
+  }
+}

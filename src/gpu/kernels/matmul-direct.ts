@@ -1,0 +1,16 @@
+import matmulDirect16x16 from '../../../shaders/matmul_direct_16x16.wgsl?raw'
+import matmulDirect32x8 from '../../../shaders/matmul_direct_32x8.wgsl?raw'
+import type { MatmulTile } from './matmul.js'
+
+const LANES = 8
+
+/** Tiles of `matmul` without workgroup memory, rows x columns of one thread: for devices that run on a CPU. */
+export const DIRECT_TILES: readonly MatmulTile[] = [
+  direct('32x8', 'matmul_direct_32x8', matmulDirect32x8, 32, 8),
+  direct('16x16', 'matmul_direct_16x16', matmulDirect16x16, 16, 16),
+]
+
+function direct(side: string, name: string, code: string, rows: number, columns: number): MatmulTile {
+  const variant = `direct-${side}`
+  return { variant, name, code, consts: {}, rows, columns: LANES * columns, threads: LANES, workgroupBytes: 0 }
+}
