@@ -1,10 +1,17 @@
 import { chmodSync, readFileSync } from 'node:fs'
 import { defineConfig, type Plugin } from 'vite'
 
-/** Comments are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages. */
-export function stripWgslComments(code: string): string {
+/**
+ * Comments and spaces are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages.
+ * Spaces around `-`, `/`, `*`, `<` and `>` stay: without them some would join into other tokens (`--`, `/*`, `>=`).
+ */
+export function stripWgsl(code: string): string {
   const keepLines = (comment: string) => comment.replace(/[^\n]/g, '')
-  return code.replace(/\/\*[^]*?\*\/|\/\/.*/g, keepLines).replace(/[ \t]+$|^[ \t]+/gm, '')
+  return code
+    .replace(/\/\*[^]*?\*\/|\/\/.*/g, keepLines)
+    .replace(/[ \t]+$|^[ \t]+/gm, '')
+    .replace(/ *([{}(),:;+|]) */g, '$1')
+    .replace(/(?<=[\w)\]]) *= */g, '=')
 }
 
 const wgsl: Plugin = {
@@ -14,7 +21,7 @@ const wgsl: Plugin = {
     if (!id.endsWith('.wgsl?raw')) return null
     const file = id.slice(0, -'?raw'.length)
     this.addWatchFile(file)
-    return `export default ${JSON.stringify(stripWgslComments(readFileSync(file, 'utf8')))}`
+    return `export default ${JSON.stringify(stripWgsl(readFileSync(file, 'utf8')))}`
   },
 }
 

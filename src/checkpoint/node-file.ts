@@ -5,10 +5,6 @@ import type { ByteSource } from './types.js'
 type FileSystem = typeof import('node:fs/promises')
 type FileHandle = import('node:fs/promises').FileHandle
 
-/** Some bundlers put a `process` without `versions` into pages, so nothing is taken for granted. */
-export const inNode =
-  (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
-
 /** Node's files. The name is a parameter, because bundlers for browsers resolve a literal one and fail. */
 function fileSystem(module = 'node:fs/promises'): Promise<FileSystem> {
   return import(/* @vite-ignore */ module) as Promise<FileSystem>

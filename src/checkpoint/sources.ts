@@ -2,8 +2,10 @@ import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
 import { httpSource } from './http.js'
 import { blobSource, memorySource } from './memory.js'
-import { inNode, kindOfPath, nodeFileSource } from './node-file.js'
 import type { ByteSource, OpenOptions } from './types.js'
+
+/** Some bundlers put a `process` without `versions` into pages, so nothing is taken for granted. */
+const inNode = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
 
 /** Files that lie side by side. */
 export interface Folder {
@@ -74,12 +76,16 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
 }
 
 async function locatePath(path: string): Promise<Place> {
+  const { kindOfPath, nodeFileSource } = await nodeFiles()
   const kind = await kindOfPath(path)
   if (kind === null) throw new SovitError('NOT_FOUND', `There is no file or folder ${path}. Check the path.`)
   if (kind === 'folder') return { name: path, weights: null, folder: pathFolder(path) }
   const folder = /^(.*)[/\\]/.exec(path)?.[1] ?? '.'
   return { name: path, weights: nodeFileSource(path), folder: pathFolder(folder) }
 }
+
+/** A file of its own, as pages never need it. */
+const nodeFiles = () => import('./node-file.js')
 
 function oneFile(weights: ByteSource): Place {
   return { name: weights.name, weights, folder: null }
@@ -89,6 +95,7 @@ function pathFolder(path: string): Folder {
   return {
     name: path,
     async find(file) {
+      const { kindOfPath, nodeFileSource } = await nodeFiles()
       const inside = `${path}/${file}`
       return (await kindOfPath(inside)) === 'file' ? nodeFileSource(inside) : null
     },

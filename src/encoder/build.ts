@@ -6,8 +6,7 @@ import { resolveArithmetic, type Arithmetic } from '../gpu/arithmetic.js'
 import { KernelCatalog } from '../gpu/catalog.js'
 import type { Gpu } from '../gpu/device.js'
 import { compile } from '../gpu/pipeline.js'
-import { tune, type Tuning } from '../gpu/tuner.js'
-import { cacheStore } from '../gpu/tuning-store.js'
+import type { Tuning } from '../gpu/tuner.js'
 import { sovit } from '../model/sovit.js'
 import type { LoadProgress } from './progress.js'
 import type { LoadOptions, ModelInfo, Precision } from './types.js'
@@ -67,6 +66,8 @@ async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOption
   if (tuning === false || (tuning === true && flops < WORTH_TUNING_FLOPS)) {
     return { choices: new Map(), pipelines: new Map() }
   }
+  // A file of its own: small networks, and those who choose by rule, need not load it.
+  const { cacheStore, tune } = await import('../gpu/tuner.js')
   const distinct = new Set(plan.steps.map(({ alternatives }) => alternatives))
   return tune(gpu, [...distinct], tuning === true ? cacheStore() : tuning, signal)
 }

@@ -6,6 +6,8 @@ import { attentionTiles } from './kernels/attention.js'
 import { compile, type Pipeline } from './pipeline.js'
 import { fingerprint, type TuningStore } from './tuning-store.js'
 
+export { cacheStore } from './tuning-store.js'
+
 export interface Tuning {
   /** What was chosen instead of the first of some alternatives. */
   readonly choices: ReadonlyMap<Kernel, Kernel>

@@ -1,6 +1,5 @@
 import { SovitError, throwIfAborted } from '../errors.js'
 import { openBitmap, readBitmap } from './decode-browser.js'
-import { decodeWithSharp, readPath } from './decode-node.js'
 import { decodePng, isPng } from './png.js'
 import { checkRaw, rgbOf } from './raw.js'
 import type { DecodedPicture, ImageInput, RgbImage } from './types.js'
@@ -65,16 +64,19 @@ async function decode(input: ImageInput, options: DecodeOptions): Promise<Decode
   return openBitmap(input, 'The picture')
 }
 
+/** A file of its own, as pages never need it. */
+const forNode = () => import('./decode-node.js')
+
 async function decodeFile(file: Blob, what: string): Promise<DecodedPicture> {
   const bytes = new Uint8Array(await file.arrayBuffer())
   if (isPng(bytes)) return decodePng(bytes, what)
-  return inBrowser ? openBitmap(file, what) : decodeWithSharp(bytes, what)
+  return inBrowser ? openBitmap(file, what) : (await forNode()).decodeWithSharp(bytes, what)
 }
 
 async function readAddress(address: string | URL, options: DecodeOptions): Promise<Blob> {
   const text = String(address)
   const isFile = text.startsWith('file:') || !/^[a-z][a-z\d+.-]+:/i.test(text)
-  if (!inBrowser && isFile) return readPath(address)
+  if (!inBrowser && isFile) return (await forNode()).readPath(address)
   const what = `The picture ${shorten(text)}`
   const get = options.fetch ?? fetch
   let response: Response
