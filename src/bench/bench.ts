@@ -91,7 +91,6 @@ function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
     gpu.device.limits
   const arithmetics: Arithmetic[] = ['f32']
   if (precision === 'f16') arithmetics.push('f16')
-  if (gpu.info.matrixUnits) arithmetics.push('matrix')
   return arithmetics.map((arithmetic) => ({ arithmetic, software: gpu.info.software, workgroupBytes, invocations }))
 }
 

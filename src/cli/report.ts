@@ -9,9 +9,6 @@ export function gridOf({ width, height }: PixelValues, patch: number): readonly 
   return [Math.floor(height / patch), Math.floor(width / patch)]
 }
 
-/** Every figure of this arithmetic has to say what it needs. */
-const MATRIX = 'matrix units (an experimental feature that browsers have not shipped)'
-
 type Json = Readonly<Record<string, unknown>>
 
 /** The `model` of the JSON outputs. */
@@ -47,7 +44,7 @@ export function encodeLines(name: string, report: EncodeReport, pictures: readon
   return [
     `model      ${modelLine(name, report.model)}`,
     `device     ${deviceLine(report.device)}`,
-    `precision  ${report.precision}, products in ${report.arithmetic === 'matrix' ? MATRIX : report.arithmetic}`,
+    `precision  ${report.precision}, products in ${report.arithmetic}`,
     `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched, ${mb(gpuBytes)} MB on the GPU`,
     ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
     `encode     ${timeLine(report.ms, pictures.length)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,

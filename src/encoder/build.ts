@@ -33,7 +33,7 @@ export async function buildExecutor(
   progress: LoadProgress,
   options: LoadOptions,
 ): Promise<BuiltExecutor> {
-  const arithmetic = resolveArithmetic(options.arithmetic ?? 'auto', precision, gpu.info, false)
+  const arithmetic = resolveArithmetic(options.arithmetic ?? 'auto', precision, gpu.info)
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits

@@ -19,8 +19,8 @@ export interface LoadOptions {
   /** `auto` (default) takes f16 where the device has `shader-f16` and every weight fits, else f32. */
   readonly precision?: Precision | 'auto'
   /**
-   * How products are computed: `f32`; `f16` (precision f16 only); `matrix` (the device's matrix units, an experimental
-   * feature). `auto` (default): the fastest that the device has.
+   * How products are computed: `f32`, or `f16` (precision f16 only; sums of 16 products, carried into f32). `auto`
+   * (default): `f16` in precision f16 on GPUs that do it faster.
    */
   readonly arithmetic?: Arithmetic | 'auto'
   /**

@@ -62,7 +62,7 @@ export class Workspace {
    * batch may be tried.
    */
   async reserve(run: RunSizes): Promise<boolean> {
-    const fits = Object.entries(run).every(([name, size]) => size <= (this.#capacity[name] ?? 0))
+    const fits = (['P', 'V', 'T'] as const).every((name) => (run[name] ?? 0) <= (this.#capacity[name] ?? 0))
     if (fits) return false
     const grown = Object.fromEntries(
       Object.entries(run).map(([name, size]) => [name, Math.max(size, this.#capacity[name] ?? 0)]),

@@ -2,7 +2,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { VisionEncoder, type Arithmetic, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
 import { testBytes, testPixels } from '../fixtures/pixels.js'
-import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
 import { maxAbs, minCosine, nmse } from '../support/metrics.js'
@@ -48,7 +47,6 @@ interface Tier {
 const tiers: Tier[] = [{ precision: 'f32', arithmetic: 'f32' }]
 if (features?.has('shader-f16')) {
   tiers.push({ precision: 'f16', arithmetic: 'f32' }, { precision: 'f16', arithmetic: 'f16' })
-  if (features.has(SUBGROUP_MATRIX)) tiers.push({ precision: 'f16', arithmetic: 'matrix' })
 }
 
 /** One file is given as bytes, several as the files of a folder. */

@@ -69,11 +69,6 @@ describe('the lines of encode', () => {
     ])
   })
 
-  it('say that matrix units need a feature that browsers have not shipped', () => {
-    const lines = encodeLines('model', { ...report, arithmetic: 'matrix' }, [picture])
-    expect(lines[2]).toMatch(/matrix units.*experimental/)
-  })
-
   it("say each picture's share of a packed call", () => {
     const two = { ...report, encodings: [...report.encodings, ...report.encodings], ms: [30], gpuMs: null }
     expect(encodeLines('model', two, [picture, { ...picture, source: 'b.png' }]).slice(4)).toEqual([
