@@ -56,7 +56,7 @@ test('measures the smallest picture, and hands out a report', async () => {
   await expect.poll(() => page.locator('#phase').textContent()).toBe('Report copied')
   const report = await page.evaluate(() => navigator.clipboard.readText())
   expect(report).toContain('A software rasteriser: no measure of any GPU.')
-  expect(report).toMatch(/\| qkv +\| matmul_direct +\| direct +\| +[\d.]+ ms \|/)
+  expect(report).toMatch(/\| qkv +\| matmul_direct_16x16 +\| direct-16x16 +\| +[\d.]+ ms \|/)
   expect(report).toMatch(/\| f32 +\|.*\| +9 \|/) // two dispatches, and seven of the block
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
   await page.screenshot({ path: `${SHOTS}/bench-390-dark.png`, fullPage: true })
