@@ -4,8 +4,6 @@ import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types
 
 /** Bytes of one read, at most. */
 const READ_BYTES = 8 * 2 ** 20
-/** Unneeded bytes between two tensors that are cheaper to read than to skip with another request. */
-const GAP_BYTES = 2 ** 20
 /** Reads that hold memory at one time: one is consumed while the others are in flight. */
 const BUFFERS = 3
 
@@ -25,10 +23,11 @@ export interface Read {
 }
 
 /**
- * Few large reads that cover every byte of `tensors` once, file after file, each in its order. Small tensors near each
- * other share a read; large ones are cut where their own offset is a multiple of 8 (tensors may begin anywhere).
+ * Few large reads that cover every byte of `tensors` once and no other byte, file after file, each in its order. Small
+ * tensors that touch share a read (writers sort by name, so that a tower is one run, or a few); large ones are cut where
+ * their own offset is a multiple of 8 (tensors may begin anywhere).
  */
-export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES, gapBytes = GAP_BYTES): Read[] {
+export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES): Read[] {
   const inOrder = [...new Set(tensors)].sort((a, b) =>
     a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1,
   )
@@ -36,7 +35,7 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
   for (const tensor of inOrder) {
     for (let begin = tensor.begin; begin < tensor.end;) {
       let read = reads.at(-1)
-      const near = read?.file === tensor.file && begin - read.end <= gapBytes && begin + 8 <= read.begin + readBytes
+      const near = read?.file === tensor.file && begin === read.end && begin + 8 <= read.begin + readBytes
       if (!read || !near) reads.push((read = { file: tensor.file, begin, end: begin, parts: [] }))
       const room = read.begin + readBytes - begin
       const end = Math.min(tensor.end, begin + room - (room % 8))
