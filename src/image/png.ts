@@ -8,7 +8,7 @@ import type { RgbImage } from './types.js'
  * gAMA, profiles and premultiplication each in its own way. PNG Specification (Third Edition), W3C 2025.
  *
  * Alpha and tRNS are dropped, gAMA, cHRM and iCCP ignored, 16-bit samples cut to their high byte, eXIf orientation applied.
- * CRCs are not checked; the pixels are guarded by the checksum of the zlib stream.
+ * The CRC of every chunk that matters is checked, but that of IDAT: its zlib stream has a checksum of its own.
  */
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
@@ -96,6 +96,10 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>, what: string, bad: (why: str
       throw bad(`its ${type} chunk at byte ${at} has ${length} bytes, the file only ${bytes.length - at - 12} more`)
     }
     const data = bytes.subarray(at + 8, at + 8 + length)
+    const guarded = header === undefined || type === 'PLTE' || type === 'eXIf'
+    if (guarded && crc32(bytes.subarray(at + 4, at + 8 + length)) !== view.getUint32(at + 8 + length)) {
+      throw bad(`its ${type} chunk at byte ${at} is damaged (CRC)`)
+    }
     if (header === undefined) {
       if (type !== 'IHDR' || length !== 13) throw bad('it does not begin with an IHDR chunk of 13 bytes')
       header = readHeader(view, at + 8, what, bad)
@@ -107,6 +111,16 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>, what: string, bad: (why: str
   }
   if (header === undefined) throw bad('it ends before its header')
   return { header, palette, exif, compressed }
+}
+
+/** CRC-32 (ISO 3309), bit by bit: only small chunks are checked. */
+function crc32(bytes: Uint8Array): number {
+  let crc = -1
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1))
+  }
+  return ~crc >>> 0
 }
 
 function readHeader(view: DataView, at: number, what: string, bad: (why: string) => SovitError): Header {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { deflateSync } from 'node:zlib'
+import { withCrc } from '../../support/png.js'
 import { describe, expect, it } from 'vitest'
 import { decodePng } from '../../../src/image/png.js'
 import { SovitError } from '../../../src/errors.js'
@@ -7,11 +8,11 @@ import { readPicture } from './goldens.js'
 
 const HEADER_AT = 16 // after the signature and the length and type of IHDR
 
-/** rgb8.png (19×13) with some header bytes replaced. */
+/** rgb8.png (19×13) with some header bytes replaced, and the CRC that fits them. */
 function withHeader(offset: number, ...bytes: number[]): Uint8Array<ArrayBuffer> {
   const file = readPicture('rgb8.png')
   file.set(bytes, HEADER_AT + offset)
-  return file
+  return withCrc(file, 8)
 }
 
 /** The header of rgb8.png, and `data` deflated as its pixels. */
@@ -28,6 +29,14 @@ function withPixels(data: Uint8Array): Uint8Array<ArrayBuffer> {
 
 const rowBytes = 1 + 19 * 3
 
+/** A picture of 4 bits a pixel with one byte of its palette changed. */
+function withDamagedPalette(): Uint8Array<ArrayBuffer> {
+  const file = readPicture('palette4-trns.png')
+  const at = Buffer.from(file).indexOf('PLTE') + 4
+  file[at] = (file[at] ?? 0) ^ 1
+  return file
+}
+
 describe('a PNG that breaks the format', () => {
   it.each<[string, Uint8Array<ArrayBuffer>, string, RegExp]>([
     ['ends in its signature', readPicture('rgb8.png').slice(0, 8), 'BAD_IMAGE', /before its header/],
@@ -40,6 +49,9 @@ describe('a PNG that breaks the format', () => {
     ['has no palette', withHeader(9, 3), 'BAD_IMAGE', /PLTE/],
     ['has an unknown interlace', withHeader(12, 2), 'BAD_IMAGE', /interlace 2/],
     ['has fewer pixels than it claims', withHeader(7, 14), 'BAD_IMAGE', /754 of 812 bytes/],
+    ['has a damaged header', readPicture('rgb8.png').fill(3, 29, 30), 'BAD_IMAGE', /IHDR chunk at byte 8 .*CRC/],
+    ['has a damaged palette', withDamagedPalette(), 'BAD_IMAGE', /PLTE chunk at byte \d+ .*CRC/],
+    ['has damaged pixels', readPicture('rgb8.png').fill(0, 100, 110), 'BAD_IMAGE', /cannot be unpacked|ends after/],
     ['has an unknown filter', withPixels(new Uint8Array(13 * rowBytes).fill(5)), 'BAD_IMAGE', /unknown filter/],
   ])('%s', async (_, bytes, code, message) => {
     await expect(decodePng(bytes, 'The picture x.png')).rejects.toThrow(
