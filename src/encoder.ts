@@ -1,5 +1,6 @@
 import { builtInModel } from './built-in.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
+import { checkEncodeOptions } from './encoder/options.js'
 import type {
   Arithmetic,
   EncodeInput,
@@ -171,6 +172,7 @@ export class VisionEncoder {
     timing?: RunOptions['timing'],
   ): Promise<readonly EncodedBatch[]> {
     this.#check(options.signal)
+    checkEncodeOptions(options)
     if (timing && !this.#gpu.has('timestamp-query')) {
       throw new SovitError('NO_FEATURE', `Times on the device need 'timestamp-query', which this device lacks.`)
     }

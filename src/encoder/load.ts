@@ -8,6 +8,7 @@ import { checkTower, resolveConfig } from '../model/config.js'
 import { canonicalName, detectLayout, towerTensors } from '../model/layouts.js'
 import { resolvePositions } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
+import { checkLoadOptions } from './options.js'
 import { LoadProgress } from './progress.js'
 import type { LoadInfo, LoadOptions, ModelInfo, ModelSource, PositionMode, Precision } from './types.js'
 
@@ -35,6 +36,7 @@ export interface DescribedTower {
 /** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
 export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
   const start = performance.now()
+  checkLoadOptions(options)
   const checkpoint = await openCheckpoint(source, options)
   try {
     const tower = await describe(checkpoint, options)

@@ -18,7 +18,7 @@ const inBrowser = typeof createImageBitmap === 'function'
  * ignored, EXIF orientation is applied, 16-bit samples keep their high byte.
  *
  * PNGs are decoded here, the same everywhere and bit-equal to Pillow; other formats by the browser, or by the optional
- * package `sharp` in Node. An ArrayBuffer is an encoded file. A string is an address; in Node, unless it begins with a
+ * package `sharp` in Node. An ArrayBuffer or Uint8Array is an encoded file. A string is an address; in Node, unless it begins with a
  * scheme, the path of a file.
  *
  * @throws SovitError `BAD_IMAGE`, `IMAGE_SIZE`, `NOT_FOUND`, `ACCESS_DENIED`, `NETWORK`, `MISSING_PACKAGE` (Node without
@@ -59,9 +59,18 @@ async function decode(input: ImageInput, options: DecodeOptions): Promise<Decode
   }
   if (input instanceof Blob)
     return decodeFile(input, `The picture ${'name' in input ? String(input.name) : '(a Blob)'}`)
-  if (input instanceof ArrayBuffer) return decodeFile(new Blob([input]), 'The picture (an ArrayBuffer)')
-  if ('data' in input) return checkRaw(input)
-  return openBitmap(input, 'The picture')
+  if (input instanceof ArrayBuffer || ArrayBuffer.isView(input)) {
+    return decodeFile(new Blob([input as BlobPart]), 'The picture (bytes)')
+  }
+  if (isObject(input) && 'data' in input) return checkRaw(input)
+  if (isObject(input) && inBrowser) return openBitmap(input, 'The picture')
+  const wayOut = 'Pass an address, a File or Blob, the bytes of a file, raw pixels, or what a page can draw'
+  throw new SovitError('BAD_IMAGE', `A value of type ${typeof input} is no picture here. ${wayOut}.`)
+}
+
+/** JavaScript may pass anything. */
+function isObject<T>(value: T): value is T & object {
+  return typeof value === 'object' && value !== null
 }
 
 /** A file of its own, as pages never need it. */

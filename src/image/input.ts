@@ -16,13 +16,18 @@ export async function toPixels(
   options: PreprocessOptions & DecodeOptions,
   resizer: GpuResizer | null,
 ): Promise<AnyPixels> {
-  if (typeof input === 'object' && 'pixels' in input) return checkPixels(input.pixels)
+  if (hasPixels(input)) return checkPixels(input.pixels)
   return withDecoded(input, options, async (picture) => {
     const target = targetSize(picture.width, picture.height, options)
     const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, target))
     if (!takes) return preprocess(readRgb(picture), options)
     return { ...target, data: await resizer.resize(picture, target, options.resample ?? 'bicubic') }
   })
+}
+
+/** JavaScript may pass anything, null among it: what is neither is refused as no picture. */
+function hasPixels(input: unknown): input is { readonly pixels: PixelValues } {
+  return typeof input === 'object' && input !== null && 'pixels' in input && Boolean(input.pixels)
 }
 
 /** A bitmap of a frame may lie on the device in the video's own colour space, and be converted: left to the CPU. */
@@ -37,6 +42,10 @@ export function freePixels({ data }: Pick<AnyPixels, 'data'>): void {
 
 function checkPixels(pixels: PixelValues): PixelValues {
   const { data, width, height } = pixels
+  // By its tag: an array of another frame is of another class.
+  if (Object.prototype.toString.call(data) !== '[object Float32Array]') {
+    throw new SovitError('BAD_IMAGE', `Pixel values must be a Float32Array of 3·height·width numbers.`)
+  }
   const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0
   if (!whole || data.length !== 3 * width * height) {
     throw new SovitError(

@@ -34,6 +34,7 @@ export type ImageInput =
   | URL
   | string
   | ArrayBuffer
+  | Uint8Array
   | RawPixels
   | ImageData
   | ImageBitmap

@@ -29,14 +29,14 @@ describe('the ways in', () => {
   const file = 'shapes.png'
   const expected = { width: 200, height: 150 }
 
-  it('Blob, ArrayBuffer, file URL, file: string and data: string give the same picture', async () => {
+  it('Blob, bytes, file URL, file: string and data: string give the same picture', async () => {
     const path = `${FOLDER}/${file}`
     const bytes = readPicture(file)
     const url = pathToFileURL(path)
     const data = `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`
     const first = fingerprint(await toRgb(path))
     expect(first).toMatchObject(expected)
-    for (const input of [new Blob([bytes]), bytes.buffer, url, url.href, data]) {
+    for (const input of [new Blob([bytes]), bytes.buffer, bytes, Buffer.from(bytes), url, url.href, data]) {
       expect(fingerprint(await toRgb(input))).toEqual(first)
     }
   })
@@ -103,6 +103,10 @@ describe('what is no picture', () => {
     ['half a JPEG', readPicture('orientation1.jpg').slice(0, 700)],
   ])('refuses %s', async (_, bytes) => {
     await expect(toRgb(new Blob([bytes]))).rejects.toThrow(code('BAD_IMAGE', /Blob/))
+  })
+
+  it.each([undefined, null, 5, {}, []])('refuses %j', async (value) => {
+    await expect(toRgb(value as Blob)).rejects.toThrow(code('BAD_IMAGE', /is no picture/))
   })
 
   it('names the file it came from', async () => {

@@ -1,5 +1,7 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { decodePng } from '../../../src/image/png.js'
+import { toPixels } from '../../../src/image/input.js'
 import { preprocess, targetSize } from '../../../src/image/preprocess.js'
 import type { PreprocessOptions } from '../../../src/image/types.js'
 import { goldens, readPicture, sha256 } from './goldens.js'
@@ -62,4 +64,29 @@ it.each([
   expect(() => preprocess(image)).toThrow(
     expect.objectContaining({ code: 'IMAGE_SIZE', message: expect.stringContaining(`${width}×${height}`) as unknown }),
   )
+})
+
+describe('ready pixel values', () => {
+  const data = new Float32Array(3 * 14 * 14)
+
+  it('are taken as they are, of any realm', async () => {
+    const foreign = runInNewContext('new Float32Array(588)') as Float32Array
+    for (const values of [data, foreign]) {
+      const pixels = { width: 14, height: 14, data: values }
+      expect(await toPixels({ pixels }, {}, null)).toBe(pixels)
+    }
+  })
+
+  it.each<[string, unknown, RegExp]>([
+    ['too few', data.subarray(1), /588 numbers; there are 587/],
+    ['not a number', data.with(7, Number.NaN), /Pixel value 7 is NaN/],
+    ['an array', Array.from(data), /Float32Array/],
+    ['of 64 bits', new Float64Array(588), /Float32Array/],
+    ['missing', undefined, /Float32Array/],
+  ])('are refused when %s', async (_, values, message) => {
+    const pixels = { width: 14, height: 14, data: values as Float32Array }
+    await expect(toPixels({ pixels }, {}, null)).rejects.toThrow(
+      expect.objectContaining({ code: 'BAD_IMAGE', message: expect.stringMatching(message) as unknown }),
+    )
+  })
 })
