@@ -63,7 +63,8 @@ const ONE_PICTURE = { P: 1024, A: 1024 ** 2 }
 /** Before any weight is uploaded, which would disturb the measuring. */
 async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOptions): Promise<Tuning> {
   const flops = plan.steps.reduce((sum, { kernel }) => sum + kernel.flops(ONE_PICTURE), 0)
-  if (tuning === false || (tuning === true && flops < WORTH_TUNING_FLOPS)) {
+  const largeOnly = typeof tuning === 'boolean' || (tuning.largeOnly ?? false)
+  if (tuning === false || (largeOnly && flops < WORTH_TUNING_FLOPS)) {
     return { choices: new Map(), pipelines: new Map() }
   }
   // A file of its own: small networks, and those who choose by rule, need not load it.

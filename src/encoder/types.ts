@@ -26,7 +26,7 @@ export interface LoadOptions {
   /**
    * Whether tiles are chosen by measuring them on this device, for at most 0.3 s on a GPU, the first time a large network
    * is loaded. `true` (default) remembers the choice in the browser's Cache API, if there is one; a store of your own may
-   * keep it instead. `false`: by rule. No choice changes a bit of the result.
+   * keep it instead, of small networks too. `false`: by rule. No choice changes a bit of the result.
    */
   readonly tuning?: boolean | TuningStore
   /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */

@@ -98,10 +98,10 @@ test('a load takes the remembered kernels, and gives the same bits with any of t
     VisionEncoder.load(model, { gpu: entry, precision: 'f32', positions: 'navit', tuning })
   const picture = { pixels: testPixels(1, 56, 70) }
   const tokens: Float32Array[] = []
-  for (const tuning of [false, true, store, store]) {
+  for (const tuning of [false, true, { ...store, largeOnly: true }, store, store]) {
     using encoder = await load(tuning)
     tokens.push((await encoder.encode(picture)).tokens)
-    if (typeof tuning === 'boolean') expect(store.entries.size).toBe(0)
+    if (tuning !== store) expect(store.entries.size).toBe(0)
   }
   const [[key, value] = ['', '']] = store.entries
   // The last of each step's alternatives, which are not the best guess.
