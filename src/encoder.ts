@@ -21,7 +21,7 @@ import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor
 import { Gpu, type DeviceInfo } from './gpu/device.js'
 import { GpuResizer } from './image/gpu-resize.js'
 import { freePixels, toPixels } from './image/input.js'
-import { GridTables } from './model/positions.js'
+import { GridTables, patchGrid } from './model/positions.js'
 
 interface EncodedBatch {
   readonly images: readonly BatchImage[]
@@ -198,24 +198,12 @@ export class VisionEncoder {
     const { patch, table } = this.model.config
     const pixels = await toPixels(input, { ...options, patch, limit: table * patch }, this.#resizer)
     try {
-      return { ...pixels, ...this.#place(pixels) }
+      const grid = patchGrid(pixels, patch)
+      return { ...pixels, grid, positions: this.#grids.positions(grid) }
     } catch (error) {
       freePixels(pixels)
       throw error
     }
-  }
-
-  /** The patches of a picture, and the position of each. */
-  #place({ width, height }: { readonly width: number; readonly height: number }) {
-    const { patch } = this.model.config
-    const grid = [Math.floor(height / patch), Math.floor(width / patch)] as const
-    if (grid[0] === 0 || grid[1] === 0) {
-      throw new SovitError(
-        'IMAGE_SIZE',
-        `Pixel values of ${height}×${width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
-      )
-    }
-    return { grid, positions: this.#grids.positions(grid) }
   }
 
   /**

@@ -3,11 +3,12 @@ import { describeTower } from '../encoder/load.js'
 import type { Encoding } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { pcaColors } from '../features/index.js'
+import { patchGrid, positionIds } from '../model/positions.js'
 import { helpOf, parseCommand } from './args.js'
 import type { Command } from './command.js'
 import { ENCODE_OPTIONS, encodeOptions, type EncodeRequest } from './encode-options.js'
-import { MODEL_HELP, openable } from './model-ref.js'
-import { checkWritable, print, writeWhole } from './output.js'
+import { localFiles, MODEL_HELP, openable } from './model-ref.js'
+import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { openRuntime } from './open-runtime.js'
 import { readPictures, readPixels, type Picture } from './pictures.js'
 import { encodePng } from './png.js'
@@ -24,11 +25,17 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     const request = encodeOptions(values, positionals)
     const { out, pca, model, json } = request
     for (const path of [out, pca]) if (path !== undefined) await checkWritable(path)
+    await checkDistinct(
+      [out, pca],
+      [...request.images, ...(request.pixels === undefined ? [] : [request.pixels]), ...localFiles(model)],
+    )
 
     // Everything that can be known without a GPU is checked before one is opened.
     const { source, options } = openable(model)
-    const { patch, table } = (await describeTower(source, { ...options, ...request.tower, signal })).model.config
+    const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, signal })
+    const { patch, table } = described.config
     const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
+    for (const { pixels } of pictures) positionIds(patchGrid(pixels, patch), table, positions)
     if (pca !== undefined && pictures.length !== 1) {
       throw new SovitError(
         'BAD_OPTION',

@@ -53,8 +53,8 @@ function explain(error: unknown): { readonly line: string; readonly status: numb
 const abort = new AbortController()
 // Once: a second Ctrl-C ends the process at once, should the first not do.
 process.once('SIGINT', () => abort.abort())
-// The reader of a pipe has seen enough (`| head -1`).
-process.stdout.on('error', () => process.exit(0))
+// `print` tells; without a listener it would end the process first.
+process.stdout.on('error', () => undefined)
 
 try {
   await run(process.argv.slice(2), abort.signal)

@@ -1,6 +1,6 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtInModel } from '../built-in.js'
 import type { LoadOptions } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
@@ -66,6 +66,16 @@ export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send: typeof fe
 
 function isUnder(url: string, base: string): boolean {
   return url === base || url.startsWith(`${base}/`)
+}
+
+/** Files of this machine that a model may be read from: itself, and what a folder holds of a checkpoint. */
+export function localFiles({ source }: ModelRef): string[] {
+  if (!(source instanceof URL) || source.protocol !== 'file:') return []
+  const path = fileURLToPath(source)
+  if (!path.endsWith('/')) return [path]
+  return readdirSync(path)
+    .filter((name) => /^(config\.json|model.*\.(safetensors|index\.json))$/.test(name))
+    .map((name) => path + name)
 }
 
 /** What the library opens a model by. */

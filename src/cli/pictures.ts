@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { readSafetensors, type TensorInMemory } from '../checkpoint/safetensors-read.js'
 import { SovitError } from '../errors.js'
 import { toRgb } from '../image/decode.js'
+import { checkPixels } from '../image/input.js'
 import { preprocess } from '../image/preprocess.js'
 import type { PixelValues, PreprocessOptions } from '../image/types.js'
 
@@ -53,6 +54,6 @@ function asPicture(source: string, { dtype, shape, data }: TensorInMemory): Pict
     throw new SovitError('TENSOR_SHAPE', `${source} has the shape [${shape.join(', ')}], expected [3, H, W].`)
   }
   // Copied: the tensor may begin at any byte of the file, floats must begin at a multiple of four.
-  const pixels = { width, height, data: new Float32Array(Uint8Array.from(data).buffer) }
+  const pixels = checkPixels({ width, height, data: new Float32Array(Uint8Array.from(data).buffer) })
   return { source, width, height, pixels }
 }

@@ -1,12 +1,13 @@
 import { encodeSafetensors, type TensorToWrite } from '../checkpoint/safetensors-write.js'
 import { describeTower } from '../encoder/load.js'
+import { patchGrid } from '../model/positions.js'
 import { helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
 import { IMAGE_OPTIONS, imageOptions, refuseSlicing, SLICING_OPTIONS } from './image-options.js'
-import { MODEL_HELP, modelRef, openable } from './model-ref.js'
-import { checkWritable, print, writeWhole } from './output.js'
+import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
+import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { readPictures, type Picture } from './pictures.js'
-import { gridOf, pictureLine } from './report.js'
+import { pictureLine } from './report.js'
 
 const OPTIONS = {
   out: { value: 'FILE', help: 'safetensors file to write: pixel_values.{i}, grid.{i}, source.{i}' },
@@ -26,7 +27,9 @@ export const preprocess: Command = {
     refuseSlicing(values)
     const options = imageOptions(values)
     await checkWritable(values.out)
-    const { source, options: how } = openable(modelRef(values.model))
+    const model = modelRef(values.model)
+    await checkDistinct([values.out], [...positionals, ...localFiles(model)])
+    const { source, options: how } = openable(model)
     const { patch, table } = (await describeTower(source, { ...how, signal })).model.config
     const pictures = await readPictures(positionals, { ...options, patch, limit: table * patch }, signal)
     await writeWhole(
@@ -35,7 +38,7 @@ export const preprocess: Command = {
       signal,
     )
 
-    const images = pictures.map((picture) => ({ ...picture, grid: gridOf(picture.pixels, patch) }))
+    const images = pictures.map((picture) => ({ ...picture, grid: patchGrid(picture.pixels, patch) }))
     if (values.json) {
       const json = images.map(({ source, pixels: { width, height }, grid }) => ({ source, width, height, grid }))
       return print(`${JSON.stringify({ images: json })}\n`)
@@ -46,7 +49,7 @@ export const preprocess: Command = {
 
 function tensorsOf({ pixels }: Picture, i: number, patch: number): TensorToWrite[] {
   const { width, height, data } = pixels
-  const grid = Int32Array.from(gridOf(pixels, patch))
+  const grid = Int32Array.from(patchGrid(pixels, patch))
   return [
     { name: `pixel_values.${i}`, dtype: 'F32', shape: [3, height, width], data },
     { name: `grid.${i}`, dtype: 'I32', shape: [2], data: grid },

@@ -1,13 +1,7 @@
 import type { ModelInfo } from '../encoder/types.js'
-import type { PixelValues } from '../image/types.js'
 import type { Picture } from './pictures.js'
 import { mb } from './progress.js'
 import type { EncodeReport, Runtime } from './runtime.js'
-
-/** Whole patches: [rows, columns]. */
-export function gridOf({ width, height }: PixelValues, patch: number): readonly [number, number] {
-  return [Math.floor(height / patch), Math.floor(width / patch)]
-}
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -40,7 +40,8 @@ export function freePixels({ data }: Pick<AnyPixels, 'data'>): void {
   if (!ArrayBuffer.isView(data)) data.free()
 }
 
-function checkPixels(pixels: PixelValues): PixelValues {
+/** Throws `BAD_IMAGE` unless there are 3·height·width finite values. */
+export function checkPixels(pixels: PixelValues): PixelValues {
   const { data, width, height } = pixels
   // By its tag: an array of another frame is of another class.
   if (Object.prototype.toString.call(data) !== '[object Float32Array]') {

@@ -19,6 +19,23 @@ export function resolvePositions(mode: PositionMode | 'auto', side: number): Pos
 }
 
 /**
+ * Whole patches of a picture: [rows, columns]. Pixels beyond them are ignored.
+ *
+ * @throws SovitError `IMAGE_SIZE` when there is none
+ */
+export function patchGrid(
+  { width, height }: { readonly width: number; readonly height: number },
+  patch: number,
+): readonly [number, number] {
+  const grid = [Math.floor(height / patch), Math.floor(width / patch)] as const
+  if (grid[0] > 0 && grid[1] > 0) return grid
+  throw new SovitError(
+    'IMAGE_SIZE',
+    `Pixel values of ${height}×${width} hold no whole patch of ${patch}×${patch}. Use a larger size.`,
+  )
+}
+
+/**
  * Rows of the position table for every patch of a grid.
  *
  * @param grid [rows, columns] of the picture, in patches; either may be above S

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Picture } from '../../../src/cli/pictures.js'
-import { encodeJson, encodeLines, gridOf } from '../../../src/cli/report.js'
+import { encodeJson, encodeLines } from '../../../src/cli/report.js'
 import type { EncodeReport } from '../../../src/cli/runtime.js'
 
 const pixels = { width: 42, height: 30, data: new Float32Array(3 * 42 * 30) }
@@ -38,10 +38,6 @@ const report: EncodeReport = {
   ms: [30, 10, 20],
   gpuMs: [29, 8, 18],
 }
-
-it('gridOf counts whole patches, rows first', () => {
-  expect(gridOf(pixels, 14)).toEqual([2, 3])
-})
 
 it('the JSON of encode has the documented fields', () => {
   expect(encodeJson('model', 'node', report, [picture])).toEqual({

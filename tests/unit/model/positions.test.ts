@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { positionIds, resolvePositions } from '../../../src/model/positions.js'
+import { patchGrid, positionIds, resolvePositions } from '../../../src/model/positions.js'
 
 interface Goldens {
   readonly side: number
@@ -86,4 +86,23 @@ it("'auto' is navit for MiniCPM-V's table and the table itself for others", () =
   expect(resolvePositions('auto', 70)).toBe('navit')
   expect(resolvePositions('auto', 27)).toBe('table')
   expect(resolvePositions('navit-float32', 27)).toBe('navit-float32')
+})
+
+describe('patchGrid', () => {
+  it('counts whole patches, rows first', () => {
+    expect(patchGrid({ width: 45, height: 28 }, 14)).toEqual([2, 3])
+    expect(patchGrid({ width: 16, height: 31 }, 16)).toEqual([1, 1])
+  })
+
+  it.each([
+    [13, 28],
+    [28, 13],
+  ])('refuses %d×%d, which hold no whole patch', (width, height) => {
+    expect(() => patchGrid({ width, height }, 14)).toThrow(
+      expect.objectContaining({
+        code: 'IMAGE_SIZE',
+        message: expect.stringMatching(`${height}×${width}.*14×14`) as unknown,
+      }),
+    )
+  })
 })
