@@ -9,6 +9,7 @@ import { encodeSafetensors } from '../../src/checkpoint/safetensors-write.js'
 import { testPixels } from '../fixtures/pixels.js'
 import { goldenTensors } from '../support/fixture.js'
 import { minCosine, nmse } from '../support/metrics.js'
+import { withCrc } from '../support/png.js'
 import { goldens, sha256 } from '../unit/image/goldens.js'
 
 const MODEL = 'tests/fixtures/models/siglip-f32'
@@ -143,10 +144,11 @@ test.each(['', 'encod', 'encode', 'encode a.png --sise 448', 'encode a.png --siz
 
 /** A PNG's signature and IHDR, which is all that a size check may look at. */
 function pngOfSize(width: number, height: number): Buffer {
-  const png = Buffer.from(readFileSync(PICTURE))
-  png.writeUInt32BE(width, 16)
-  png.writeUInt32BE(height, 20)
-  return png
+  const png = Uint8Array.from(readFileSync(PICTURE))
+  const view = new DataView(png.buffer)
+  view.setUint32(16, width)
+  view.setUint32(20, height)
+  return Buffer.from(withCrc(png, 8))
 }
 
 const header = (json: string): Buffer =>
@@ -180,12 +182,21 @@ describe('failures are one line, exit status 1, and leave no file', () => {
     ['encode --pixels weights/sovit-tiny.safetensors', 'TENSOR_MISSING'],
     [`encode ${PICTURE} --size 13`, 'IMAGE_SIZE'],
     [`encode ${PICTURE} --size minicpm-v`, 'BAD_OPTION'],
+    [`encode ${PICTURE} --positions table`, 'BAD_POSITIONS'],
     [`encode ${PICTURE} ${PICTURE} --pca x.png`, 'BAD_OPTION'],
     [`encode ${PICTURE} --layers 5`, 'BAD_OPTION'],
     [`encode ${PICTURE} --size 28 --precision f16 --runtime chromium`, 'NO_FEATURE'],
     ['convert a', 'BAD_OPTION'],
   ])('sovit %s', (line, code) => {
     fails(line.split(' '), code)
+  })
+
+  test('an out file that is the picture, which stays as it was', () => {
+    const bytes = readFileSync(PICTURE)
+    out = writeFile('picture.png', [bytes])
+    fails(['encode', out], 'BAD_OPTION')
+    fails(['preprocess', out], 'BAD_OPTION')
+    expect(readFileSync(out).equals(bytes)).toBe(true)
   })
 
   test('a folder that does not exist', () => {

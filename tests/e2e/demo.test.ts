@@ -45,7 +45,9 @@ interface Look {
 }
 
 async function open({ width, colorScheme }: Look, script?: () => void): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
+  // No motion: colours half-way between two schemes would be measured, and drawn.
+  const look = { viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' } as const
+  const page = await browser.newPage(look)
   page.on('pageerror', (error) => complaints.push(error.message))
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text())
