@@ -63,8 +63,12 @@ export class Gpu {
     const adapter = await requestAdapter(gpu)
     const requiredLimits = Object.fromEntries(RAISED.map((limit) => [limit, adapter.limits[limit]]))
     const requiredFeatures = WANTED.filter((feature) => adapter.features.has(feature))
-    const device = await adapter.requestDevice({ label: 'sovit', requiredFeatures, requiredLimits })
-    return new Gpu(device, adapter.info, gpu)
+    try {
+      const device = await adapter.requestDevice({ label: 'sovit', requiredFeatures, requiredLimits })
+      return new Gpu(device, adapter.info, gpu)
+    } catch (cause) {
+      throw new SovitError('NO_ADAPTER', `The adapter gives no device: ${String(cause)}. Try again.`, { cause })
+    }
   }
 
   has(feature: GPUFeatureName): boolean {

@@ -44,7 +44,7 @@ export function readVisionJson(config: Json): VisionJson {
   return {
     layers: count(vision, 'num_hidden_layers'),
     width: count(vision, 'hidden_size'),
-    heads: count(vision, 'num_attention_heads'),
+    heads: count(vision, 'num_attention_heads') ?? defaultHeads(vision),
     mlp: count(vision, 'intermediate_size'),
     patch: count(vision, 'patch_size'),
     imageSize: count(vision, 'image_size'),
@@ -60,6 +60,15 @@ function count(json: Json, key: string): number | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
   throw bad(`${key} is ${JSON.stringify(value)}, expected a whole number of at least 1`)
+}
+
+/**
+ * transformers 4 wrote no value that is the default of its class: 12 heads of 64 for SigLIP (configuration_siglip.py).
+ * A So400m says its heads; where one does not, its width is not said either.
+ */
+function defaultHeads(vision: Json): number | undefined {
+  const siglip = vision.model_type === 'siglip_vision_model' || vision.model_type === 'siglip2_vision_model'
+  return siglip && vision.hidden_size !== undefined ? 12 : undefined
 }
 
 function epsilon(json: Json): number | undefined {

@@ -65,6 +65,12 @@ describe('where the numbers come from', () => {
     expect(resolve(config)).toMatchObject({ heads: 8, headSize: 144, eps: 1e-5 })
   })
 
+  it("SigLIP's 12 heads, where config.json leaves them out but tells the width, as transformers 4 wrote it", () => {
+    const tensors = tower({ layers: 2, width: 144, mlp: 272, patch: 16, table: 5 })
+    const config = { vision_config: { model_type: 'siglip_vision_model', hidden_size: 144, image_size: 80 } }
+    expect(resolve(config, tensors)).toMatchObject({ heads: 12, headSize: 12 })
+  })
+
   it('a table of fewer patches than the picture has (384 / 14 = 27.4)', () => {
     const config = { ...visionJson, image_size: 384 }
     expect(resolve(config, tower({ table: 27 })).table).toBe(27)
