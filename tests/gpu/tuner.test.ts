@@ -95,7 +95,7 @@ test('a load takes the remembered kernels, and gives the same bits with any of t
   const model = await folderOf('tests/fixtures/models/siglip-f32')
   const store = memoryStore()
   const load = (tuning: TuningStore | boolean) =>
-    VisionEncoder.load(model, { gpu: entry, precision: 'f32', positions: 'navit', tuning })
+    VisionEncoder.load(model, { device: gpu.device, precision: 'f32', positions: 'navit', tuning })
   const picture = { pixels: testPixels(1, 56, 70) }
   const tokens: Float32Array[] = []
   for (const tuning of [false, true, { ...store, largeOnly: true }, store, store]) {
