@@ -1,6 +1,6 @@
 // npm test: builds, runs every lane one after another, and ends with the line `N passed, N failed`.
-// `node scripts/test.mjs LANE... [-- VITEST ARG...]` runs some of them. A lane that cannot run here fails when CI is
-// set, and is only counted as missing on a contributor's machine.
+// `node scripts/test.mjs LANE... [VITEST ARG...]` runs some of them, or a part: the path of a file, `-t 'words of a name'`.
+// A lane that cannot run here fails when CI is set, and is only counted as missing on a contributor's machine.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { findChromium, installChromium, NO_CHROMIUM } from './browser.mjs'
@@ -64,8 +64,10 @@ function countTests(report) {
 }
 
 const given = process.argv.slice(2)
-const split = given.includes('--') ? given.indexOf('--') : given.length
-const lanes = given.slice(0, split)
+// No lane has these; and `npm run test:unit -- FILE` hands over FILE without the dashes.
+const first = given.findIndex((word) => /^-|[/.]/.test(word))
+const lanes = first < 0 ? given : given.slice(0, first)
+const vitestArgs = first < 0 ? [] : given.slice(given[first] === '--' ? first + 1 : first)
 const unknown = lanes.find((name) => !(name in LANES))
 if (unknown) {
   console.error(`scripts/test.mjs: there is no lane '${unknown}'; lanes: ${Object.keys(LANES).join(', ')}`)
@@ -83,7 +85,7 @@ if (wanted.includes('unit') || wanted.includes('e2e')) {
   }
 }
 
-const results = wanted.map((name) => runLane(name, given.slice(split + 1)))
+const results = wanted.map((name) => runLane(name, vitestArgs))
 console.log()
 for (const { name, passed, failed, skipped, missing } of results) {
   console.log(`${name.padEnd(12)} ${missing ? 'missing' : `${passed} passed, ${failed} failed, ${skipped} skipped`}`)
