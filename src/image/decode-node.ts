@@ -30,8 +30,9 @@ export async function decodeWithSharp(bytes: Uint8Array, what: string): Promise<
   try {
     // Sizes are checked here, with our own limits and words; a profile is not to be applied (Pillow ignores it).
     const picture = sharp(bytes, { limitInputPixels: false, ignoreIcc: true, failOn: 'error' })
-    const { width, height } = await picture.metadata()
+    const { width, height, space } = await picture.metadata()
     checkSize(width, height, what)
+    if (space === 'cmyk') return await decodeInks(picture)
     const rgb = picture.autoOrient().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' })
     const { data, info } = await rgb.toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, data }
@@ -44,6 +45,22 @@ export async function decodeWithSharp(bytes: Uint8Array, what: string): Promise<
       { cause },
     )
   }
+}
+
+/** CMYK without its profile, as Pillow converts it (cmyk2rgb in libImaging/Convert.c); libvips would apply a profile. */
+async function decodeInks(picture: ReturnType<typeof Sharp>): Promise<RgbImage> {
+  const inks = picture.autoOrient().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: 'uchar' })
+  const { data, info } = await inks.toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  const rgb = new Uint8Array(width * height * 3)
+  for (let i = 0; i < width * height; i++) {
+    const light = 255 - (data[i * channels + 3] ?? 0)
+    for (let c = 0; c < 3; c++) {
+      const product = (data[i * channels + c] ?? 0) * light + 128
+      rgb[i * 3 + c] = light - (((product >> 8) + product) >> 8)
+    }
+  }
+  return { width, height, data: rgb }
 }
 
 async function loadSharp(): Promise<typeof Sharp> {

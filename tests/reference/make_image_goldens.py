@@ -150,6 +150,7 @@ def swapped_profile() -> bytes:
         tags[name] = (offset, length)
     (red, n), (blue, _) = tags[b"rXYZ"], tags[b"bXYZ"]
     profile[red : red + n], profile[blue : blue + n] = profile[blue : blue + n], profile[red : red + n]
+    profile[24:36] = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)  # when it was made: the same whenever this runs
     return bytes(profile)
 
 
@@ -188,6 +189,8 @@ files |= {name: encoded(image, "PNG", optimize=True) for name, image in resizabl
 lossy = {f"orientation{n}.jpg": encoded(shapes(40, 24), "JPEG", quality=92, exif=exif(n)) for n in range(1, 9)}
 lossy["icc.jpg"] = encoded(shapes(40, 24), "JPEG", quality=95, subsampling=0, icc_profile=icc)
 lossy["grey.jpg"] = encoded(shapes(40, 24).convert("L"), "JPEG", quality=95)
+inks = [*shapes(40, 24).convert("CMYK").split()[:3], shapes(40, 24).convert("L")]
+lossy["cmyk.jpg"] = encoded(Image.merge("CMYK", inks), "JPEG", quality=95)
 lossy["lossy.webp"] = encoded(shapes(40, 24), "WEBP", quality=90)
 lossy["picture.avif"] = encoded(shapes(40, 24), "AVIF", quality=95, subsampling="4:4:4")
 files["lossless.webp"] = encoded(shapes(40, 24), "WEBP", lossless=True)
