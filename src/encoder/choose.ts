@@ -64,9 +64,19 @@ async function planWith(
   const tuneMs = performance.now() - start
   const plan = withKernels(guess, choices)
   if (arithmetic !== 'matrix') return { plan, pipelines, arithmetic, tuneMs }
-  // Experimental: whether a driver takes these is known before any weight is fetched.
-  const compiled = await compile(gpu.device, missing(plan, pipelines))
-  return { plan, pipelines: new Map([...pipelines, ...compiled]), arithmetic, tuneMs }
+  // Experimental: whether a driver takes these, and computes what they say, is known before any weight is fetched.
+  const all = new Map([...pipelines, ...(await compile(gpu.device, missing(plan, pipelines)))])
+  await checkMatrices(gpu, plan, all)
+  return { plan, pipelines: all, arithmetic, tuneMs }
+}
+
+async function checkMatrices(gpu: Gpu, plan: Plan, pipelines: ReadonlyMap<Kernel, Pipeline>): Promise<void> {
+  const { checkProduct } = await import('../gpu/matrix-check.js')
+  const exact = ({ kernel }: Plan['steps'][number]) =>
+    kernel.name.startsWith('matmul_matrix') && kernel.bindings.some(({ name, type }) => name === 'y' && type === 'f32')
+  const step = plan.steps.find(exact)
+  const compiled = step && pipelines.get(step.kernel)
+  if (compiled) await checkProduct(gpu, compiled)
 }
 
 /** Kernels of a plan that are not compiled yet. */
