@@ -19,10 +19,14 @@ export interface Division {
   readonly columns: number
 }
 
-/** Largest first. A subgroup's tile of 64 × 64 reads workgroup memory least, but leaves a lane of 32 no other registers. */
+/**
+ * Largest first. A subgroup's tile of 64 × 64 reads workgroup memory least, but leaves a lane of 32 few other registers.
+ * 64 × 144 cuts the 1024 × 1152 outputs of a picture into 128 workgroups, one for each core of the largest GPUs.
+ */
 const DIVISIONS: readonly Division[] = [
   { down: 2, across: 2, rows: 64, columns: 64 },
   { down: 2, across: 4, rows: 64, columns: 32 },
+  { down: 2, across: 3, rows: 32, columns: 48 },
   { down: 2, across: 2, rows: 64, columns: 32 },
   { down: 2, across: 2, rows: 32, columns: 32 },
   { down: 2, across: 2, rows: 16, columns: 16 },
