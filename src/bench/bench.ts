@@ -2,6 +2,7 @@ import type { Precision } from '../encoder/types.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { KernelTraits } from '../gpu/catalog.js'
 import { Gpu } from '../gpu/device.js'
+import { matrixShape } from '../gpu/matrix-units.js'
 import { measureEncoder, type EncoderReport } from './encoder.js'
 import { measureKernels, type KernelReport } from './kernels.js'
 import { measureBandwidth, measurePeaks, type Peak } from './peak.js'
@@ -89,9 +90,12 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
 function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
+  const { software, matrixUnits } = gpu.info
+  const matrix = matrixShape(matrixUnits, precision)
   const arithmetics: Arithmetic[] = ['f32']
   if (precision === 'f16') arithmetics.push('f16')
-  return arithmetics.map((arithmetic) => ({ arithmetic, software: gpu.info.software, workgroupBytes, invocations }))
+  if (matrix) arithmetics.push('matrix')
+  return arithmetics.map((arithmetic) => ({ arithmetic, software, matrix, workgroupBytes, invocations }))
 }
 
 function deviceSection({ info, device }: Gpu): Section {

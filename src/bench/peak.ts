@@ -72,7 +72,7 @@ export function peakKernels(gpu: Gpu): Kernel[] {
     peakKernel('f32', 2),
     peakKernel('f32', 4),
     ...(gpu.has('shader-f16') ? [peakKernel('f16', 2), peakKernel('f16', 4)] : []),
-    ...(units?.configs.map((config) => peakMatrixKernel(config, units.subgroupSize)) ?? []),
+    ...(units?.configs.map((config) => peakMatrixKernel(config, units.largest)) ?? []),
   ]
 }
 

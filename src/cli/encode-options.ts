@@ -18,7 +18,7 @@ export const ENCODE_OPTIONS = {
   layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
   layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
   ...SLICING_OPTIONS,
-  arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16): how products are computed' },
+  arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16), matrix: how products are computed' },
   tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
   cache: { value: 'DIR', help: 'off; a folder is not supported yet' },
   'hidden-states': { help: 'also write hidden_states.{i}.{layer}: 0 embeddings, l output of block l' },
@@ -78,7 +78,7 @@ function towerOptions(values: Values): TowerOptions {
   return {
     positions: choice('positions', positions, ['auto', 'table', 'navit', 'navit-float32'], LATER_POSITIONS),
     precision: choice('precision', precision, ['auto', 'f32', 'f16']),
-    arithmetic: choice('arithmetic', arithmetic, ['auto', 'f32', 'f16']),
+    arithmetic: choice('arithmetic', arithmetic, ['auto', 'f32', 'f16', 'matrix']),
     tuning: choice('tune', tune, ['on', 'off']) === 'on',
     gelu: choice('gelu', gelu, ['auto', 'tanh', 'erf']),
     layers: layers === 'auto' ? layers : count('layers', layers, 1, 1000),

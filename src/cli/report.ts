@@ -38,7 +38,7 @@ export function encodeLines(name: string, report: EncodeReport, pictures: readon
   return [
     `model      ${modelLine(name, report.model)}`,
     `device     ${deviceLine(report.device)}`,
-    `precision  ${report.precision}, products in ${report.arithmetic}`,
+    `precision  ${report.precision}, products ${report.arithmetic === 'matrix' ? 'by matrix units' : `in ${report.arithmetic}`}`,
     `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched, ${mb(gpuBytes)} MB on the GPU`,
     ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
     `encode     ${timeLine(report.ms, pictures.length)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,

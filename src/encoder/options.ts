@@ -3,18 +3,20 @@ import type { EncodeOptions, LoadOptions } from './types.js'
 
 /** What the types say of options whose other values would be taken for something: JavaScript has no other check. */
 export function checkLoadOptions({ precision, arithmetic, positions, gelu }: LoadOptions): void {
-  expectOneOf('precision', precision, ['auto', 'f32', 'f16'])
-  expectOneOf('arithmetic', arithmetic, ['auto', 'f32', 'f16'])
-  expectOneOf('positions', positions, ['auto', 'table', 'navit', 'navit-float32'])
-  expectOneOf('gelu', gelu, ['auto', 'tanh', 'erf'])
+  expectOneOf('precision', precision, { auto: 0, f32: 0, f16: 0 })
+  expectOneOf('arithmetic', arithmetic, { auto: 0, f32: 0, f16: 0, matrix: 0 })
+  expectOneOf('positions', positions, { auto: 0, table: 0, navit: 0, 'navit-float32': 0 })
+  expectOneOf('gelu', gelu, { auto: 0, tanh: 0, erf: 0 })
 }
 
 export function checkEncodeOptions({ resample, output }: EncodeOptions): void {
-  expectOneOf('resample', resample, ['bicubic', 'bilinear'])
-  expectOneOf('output', output, ['cpu', 'gpu'])
+  expectOneOf('resample', resample, { bicubic: 0, bilinear: 0 })
+  expectOneOf('output', output, { cpu: 0, gpu: 0 })
 }
 
-function expectOneOf<T>(name: string, value: T | undefined, allowed: readonly T[]): void {
-  if (value === undefined || allowed.includes(value)) return
-  throw new SovitError('BAD_OPTION', `${name} cannot be ${JSON.stringify(value)}. Choose one of ${allowed.join(', ')}.`)
+/** `allowed` has the values as keys: a list could lack one that the type gains, and nothing would tell. */
+function expectOneOf<T extends string>(name: string, value: T | undefined, allowed: Readonly<Record<T, 0>>): void {
+  if (value === undefined || Object.hasOwn(allowed, value)) return
+  const known = Object.keys(allowed).join(', ')
+  throw new SovitError('BAD_OPTION', `${name} cannot be ${JSON.stringify(value)}. Choose one of ${known}.`)
 }

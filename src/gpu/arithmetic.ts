@@ -1,26 +1,44 @@
 import { SovitError } from '../errors.js'
+import { matrixShape, type MatrixUnits } from './matrix-units.js'
 
 /**
  * How products are computed, beside the precision in which operands are stored.
  * - `f32`: each product and sum in f32
  * - `f16`: products, and sums of 16 of them, in f16, carried into f32; operands must be f16
+ * - `matrix`: by matrix units, sums in f32 (or, where units sum in f16, carried into f32 every 32); experimental in browsers
  */
-export type Arithmetic = 'f32' | 'f16'
+export type Arithmetic = 'f32' | 'f16' | 'matrix'
 
 /** GPUs that multiply f16 no faster than f32 (M1 to M4: dougallj/applegpu), so that f16 sums would buy nothing. */
 const EQUAL_RATES = ['apple']
 
-/** The fastest arithmetic that a device has for a precision, or the one that was asked for. */
-export function resolveArithmetic(
+interface Device {
+  readonly vendor: string
+  readonly software: boolean
+  readonly matrixUnits: MatrixUnits | null
+}
+
+/** The arithmetics that a device has for a precision, fastest first; or the one that was asked for. */
+export function resolveArithmetics(
   wanted: Arithmetic | 'auto',
   precision: 'f32' | 'f16',
-  device: { readonly vendor: string; readonly software: boolean },
-): Arithmetic {
+  device: Device,
+): readonly [Arithmetic, ...Arithmetic[]] {
+  const shape = matrixShape(device.matrixUnits, precision)
   if (wanted === 'f16' && precision !== 'f16') {
     throw new SovitError('BAD_OPTION', `Arithmetic 'f16' needs precision f16; the precision is ${precision}.`)
   }
-  if (wanted !== 'auto') return wanted
-  // Rasterisers emulate f16, which is slower there than f32.
-  const faster = precision === 'f16' && !device.software && !EQUAL_RATES.includes(device.vendor)
-  return faster ? 'f16' : 'f32'
+  if (wanted === 'matrix' && !shape) {
+    throw new SovitError(
+      'NO_FEATURE',
+      `Arithmetic 'matrix' needs matrix units for precision ${precision}, which this device lacks or does not offer ` +
+        `(browsers: an experimental feature behind --enable-unsafe-webgpu). Use auto.`,
+    )
+  }
+  if (wanted !== 'auto') return [wanted]
+  // Rasterisers emulate both f16 and matrices, which is slower there than f32.
+  if (device.software) return ['f32']
+  const f16 = precision === 'f16' && !EQUAL_RATES.includes(device.vendor)
+  const vector: readonly [Arithmetic, ...Arithmetic[]] = f16 ? ['f16', 'f32'] : ['f32']
+  return shape ? ['matrix', ...vector] : vector
 }

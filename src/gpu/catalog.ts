@@ -2,6 +2,7 @@ import { SovitError } from '../errors.js'
 import type { Arithmetic } from './arithmetic.js'
 import { kernelFamily, type KernelFamily } from './families.js'
 import type { Kernel } from './kernel.js'
+import type { MatrixShape } from './matrix-units.js'
 import type { AttentionSpec } from './kernels/attention.js'
 import { layerNorm, type LayerNormSpec } from './kernels/layer-norm.js'
 import type { MatmulSpec } from './kernels/matmul.js'
@@ -15,6 +16,8 @@ export interface KernelTraits {
   readonly arithmetic: Arithmetic
   /** A software rasteriser prefers other tiles than a GPU. */
   readonly software: boolean
+  /** The matrices of arithmetic `matrix`. */
+  readonly matrix: MatrixShape | null
   /** Bytes of workgroup memory, and invocations of a workgroup, that the device allows. */
   readonly workgroupBytes: number
   readonly invocations: number

@@ -1,5 +1,5 @@
 import { SovitError } from '../errors.js'
-import { type MatrixUnits, matrixUnits, SUBGROUP_MATRIX } from './matrix-units.js'
+import { type MatrixUnits, matrixUnits, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './matrix-units.js'
 import { GpuMemory } from './memory.js'
 
 export interface DeviceInfo {
@@ -15,7 +15,10 @@ export interface DeviceInfo {
 }
 
 /** Features asked for where the adapter has them; none is needed. */
-const WANTED: readonly GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX]
+const WANTED: readonly GPUFeatureName[] = [
+  ...(['shader-f16', 'subgroups', 'timestamp-query'] as const),
+  ...[SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL],
+]
 
 /** Limits asked for at the adapter's own value: large pictures need the first two, large tiles the others. */
 const RAISED = [

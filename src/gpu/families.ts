@@ -1,8 +1,10 @@
+import { SovitError } from '../errors.js'
 import type { Arithmetic } from './arithmetic.js'
 import { attention, ATTENTION_VARIANTS, type AttentionSpec } from './kernels/attention.js'
 import { matmul, MATMUL_TILES, ranked, type MatmulSpec } from './kernels/matmul.js'
 import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
 import type { Kernel } from './kernel.js'
+import type { MatrixShape } from './matrix-units.js'
 
 /** What a kind of device runs for each operation that comes in several forms: kernels of the same bits, best guess first. */
 export interface KernelFamily {
@@ -21,7 +23,9 @@ const gpu: KernelFamily = {
 export async function kernelFamily(device: {
   readonly arithmetic: Arithmetic
   readonly software: boolean
+  readonly matrix: MatrixShape | null
 }): Promise<KernelFamily> {
+  if (device.arithmetic === 'matrix') return matrixFamily(device.matrix)
   if (device.arithmetic === 'f16') {
     const { F16_TILES, matmulF16 } = await import('./kernels/matmul-f16.js')
     return { ...gpu, matmul: (spec) => ranked(F16_TILES, spec).map((tile) => matmulF16(spec, tile)) }
@@ -33,5 +37,19 @@ export async function kernelFamily(device: {
     matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
     attention: (spec) => RASTERISER_VARIANTS.map((variant) => attention(spec, variant)),
     patchEmbed: (spec) => patchEmbedTiles({ software: true }).map((tile) => patchEmbed({ ...spec, tile })),
+  }
+}
+
+/** On matrix units; what does not fit their operands is computed as on any GPU. */
+async function matrixFamily(shape: MatrixShape | null): Promise<KernelFamily> {
+  if (!shape) throw new SovitError('NO_FEATURE', 'This device has no matrix units for this precision.')
+  const { matmulOnMatrices, matrixTiles, multipliesHalves } = await import('./kernels/matmul-matrix.js')
+  const tiles = matrixTiles(shape)
+  return {
+    ...gpu,
+    matmul: (spec) => {
+      const fits = shape.component === 'f32' || multipliesHalves(spec)
+      return fits ? ranked(tiles, spec).map((tile) => matmulOnMatrices(spec, tile)) : gpu.matmul(spec)
+    },
   }
 }

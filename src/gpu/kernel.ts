@@ -53,11 +53,14 @@ export interface Kernel {
 export interface Specialisation {
   readonly consts?: Readonly<Record<string, string>>
   readonly aliases?: Readonly<Record<string, string>>
+  /** Size of the subgroups that the shader demands; by default it takes what the device gives. */
+  readonly subgroupSize?: number
 }
 
 /**
  * Specialises a WGSL file by replacing the values of top-level `const` and `alias` declarations, the only kind of
- * templating there is: the file compiles as it stands, before and after. An `f16` anywhere puts `enable f16;` in front.
+ * templating there is: the file compiles as it stands, before and after. An `f16` anywhere puts `enable f16;` in front,
+ * a subgroup size its attribute before the entry point and what enables it in front: no device need know it otherwise.
  */
 export function specialise(code: string, values: Specialisation): string {
   let out = code
@@ -66,6 +69,9 @@ export function specialise(code: string, values: Specialisation): string {
   }
   for (const [name, value] of Object.entries(values.aliases ?? {})) {
     out = replaceOnce(out, new RegExp(`^(alias ${name}\\s*=\\s*)[^;]+;`, 'm'), value, name)
+  }
+  if (values.subgroupSize !== undefined) {
+    out = `enable subgroup_size_control;\n${out.replace('@compute', `@compute @subgroup_size(${values.subgroupSize})`)}`
   }
   const usesF16 = Object.values(values.aliases ?? {}).some((value) => /\bf16\b/.test(value))
   return usesF16 ? `enable f16;\n${out}` : out

@@ -3,6 +3,8 @@
  * in Dawn behind `allow_unsafe_apis`. Its feature is to be called `subgroup-matrix` when it ships.
  */
 export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
+/** Lets a shader demand its subgroup size: shipped in Chrome 152, unknown to type declarations yet. */
+export const SUBGROUP_SIZE_CONTROL = 'subgroup-size-control' as GPUFeatureName
 
 /** One shape of matrices that a subgroup multiplies at once: result[M,N] += left[M,K] · right[K,N]. */
 export interface MatrixConfig {
@@ -16,10 +18,24 @@ export interface MatrixConfig {
 }
 
 export interface MatrixUnits {
+  /** Invocations of the subgroups that kernels get; null where that cannot be known, so that no kernel can count on it. */
+  readonly lanes: number | null
+  /** The device has several sizes: kernels must demand theirs. */
+  readonly demand: boolean
   /** Invocations of the largest subgroup: a workgroup's x must be a multiple of it. */
-  readonly subgroupSize: number
+  readonly largest: number
   /** Floating point shapes, in the adapter's order; at least one. */
   readonly configs: readonly MatrixConfig[]
+}
+
+/** What a kernel on matrices must know of them. */
+export interface MatrixShape extends MatrixConfig {
+  /** Invocations of a subgroup. */
+  readonly lanes: number
+  /** Whether the shader must demand subgroups of `lanes`. */
+  readonly demand: boolean
+  /** What a workgroup's x must be a multiple of. */
+  readonly largest: number
 }
 
 /** The part of GPUAdapterInfo that type declarations do not know yet. */
@@ -41,8 +57,37 @@ export function matrixUnits(info: GPUAdapterInfo, features: GPUSupportedFeatures
     const { componentType: component, resultComponentType: result, M, N, K } = config
     if (isFloat(component) && isFloat(result)) configs.push({ component, result, M, N, K })
   }
-  const { subgroupMaxSize } = info
-  return subgroupMaxSize !== undefined && configs.length > 0 ? { subgroupSize: subgroupMaxSize, configs } : null
+  const { subgroupMinSize: least, subgroupMaxSize: largest, vendor } = info
+  if (least === undefined || largest === undefined || configs.length === 0) return null
+  const demand = least !== largest && features.has(SUBGROUP_SIZE_CONTROL)
+  return { lanes: lanesOf(vendor, least, largest, demand), demand, largest, configs }
+}
+
+/** The narrowest subgroups that multiply matrices on the devices which have several sizes: 16 on Intel, 32 on AMD. */
+const NARROWEST = 16
+
+function lanesOf(vendor: string, least: number, largest: number, demand: boolean): number | null {
+  if (least === largest) return least
+  if (demand) return Math.min(largest, Math.max(least, NARROWEST))
+  // Metal tells no sizes, so Dawn says 4 to 64; Apple's have been 32 in all its own GPUs.
+  return vendor === 'apple' ? 32 : null
+}
+
+/** From most to least wanted: f16 operands are half the traffic; f16 sums must be carried into f32 all the time. */
+const FORMS = ['f16→f32', 'f32→f32', 'f16→f16']
+/** Larger shapes do not divide the tiles. */
+const LARGEST_SIDE = 16
+
+/** The shape that kernels of a precision use, or null where the device has none for it. */
+export function matrixShape(units: MatrixUnits | null, precision: 'f32' | 'f16'): MatrixShape | null {
+  if (!units?.lanes) return null
+  const rank = ({ component, result }: MatrixConfig) => FORMS.indexOf(`${component}→${result}`)
+  const work = ({ M, N, K }: MatrixConfig) => M * N * K
+  const [best] = units.configs
+    .filter((config) => rank(config) >= 0 && (precision === 'f16' || config.component === 'f32'))
+    .filter(({ M, N, K }) => [M, N, K].every((side) => side >= 8 && side <= LARGEST_SIDE && side % 8 === 0))
+    .sort((a, b) => rank(a) - rank(b) || work(b) - work(a))
+  return best ? { ...best, lanes: units.lanes, demand: units.demand, largest: units.largest } : null
 }
 
 function isFloat(type: string): type is 'f32' | 'f16' {

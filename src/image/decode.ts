@@ -1,6 +1,6 @@
 import { SovitError, throwIfAborted } from '../errors.js'
 import { openBitmap, readBitmap } from './decode-browser.js'
-import { decodePng, isPng } from './png.js'
+import { isPng } from './png-signature.js'
 import { checkRaw, rgbOf } from './raw.js'
 import type { DecodedPicture, ImageInput, RgbImage } from './types.js'
 
@@ -64,8 +64,7 @@ async function decode(input: ImageInput, options: DecodeOptions): Promise<Decode
   }
   if (isObject(input) && 'data' in input) return checkRaw(input)
   if (isObject(input) && inBrowser) return openBitmap(input, 'The picture')
-  const wayOut = 'Pass an address, a File or Blob, the bytes of a file, raw pixels, or what a page can draw'
-  throw new SovitError('BAD_IMAGE', `A value of type ${typeof input} is no picture here. ${wayOut}.`)
+  throw new SovitError('BAD_IMAGE', `This ${typeof input} is no picture here. Pass an address, a Blob, or pixels.`)
 }
 
 /** JavaScript may pass anything. */
@@ -78,7 +77,7 @@ const forNode = () => import('./decode-node.js')
 
 async function decodeFile(file: Blob, what: string): Promise<DecodedPicture> {
   const bytes = new Uint8Array(await file.arrayBuffer())
-  if (isPng(bytes)) return decodePng(bytes, what)
+  if (isPng(bytes)) return (await import('./png.js')).decodePng(bytes, what)
   return inBrowser ? openBitmap(file, what) : (await forNode()).decodeWithSharp(bytes, what)
 }
 

@@ -1,6 +1,7 @@
 import { SovitError } from '../errors.js'
 import { exifOrientation, orient } from './orientation.js'
 import { checkSize } from './limits.js'
+import { PNG_SIGNATURE } from './png-signature.js'
 import type { RgbImage } from './types.js'
 
 /**
@@ -10,8 +11,6 @@ import type { RgbImage } from './types.js'
  * Alpha and tRNS are dropped, gAMA, cHRM and iCCP ignored, 16-bit samples cut to their high byte, eXIf orientation applied.
  * The CRC of every chunk that matters is checked, but that of IDAT: its zlib stream has a checksum of its own.
  */
-
-const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
 /** Samples a pixel and allowed bit depths, by colour type (table 8 of the specification). */
 const COLOUR_TYPES: Readonly<Record<number, { readonly samples: number; readonly depths: readonly number[] }>> = {
@@ -52,10 +51,6 @@ interface Chunks {
   readonly compressed: readonly Uint8Array<ArrayBuffer>[]
 }
 
-export function isPng(bytes: Uint8Array): boolean {
-  return SIGNATURE.every((byte, i) => bytes[i] === byte)
-}
-
 /**
  * Decodes a PNG.
  *
@@ -89,7 +84,7 @@ function readChunks(bytes: Uint8Array<ArrayBuffer>, what: string, bad: (why: str
   let header: Header | undefined
   let palette: Uint8Array | undefined
   let exif: Uint8Array | undefined
-  for (let at = SIGNATURE.length; at + 12 <= bytes.length;) {
+  for (let at = PNG_SIGNATURE.length; at + 12 <= bytes.length;) {
     const length = view.getUint32(at)
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
     if (at + 12 + length > bytes.length) {

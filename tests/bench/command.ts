@@ -3,6 +3,7 @@ import { paperSections } from '../../src/bench/paper.js'
 import { markdown, type Section } from '../../src/bench/report.js'
 import { sovit400m } from '../../src/bench/synthetic.js'
 import { towerWork } from '../../src/bench/workload.js'
+import type { MatrixShape } from '../../src/gpu/matrix-units.js'
 import { HELP, readArguments, type BenchArguments, type PeerName } from './options.js'
 import { raceOrtNode, raceOrtWeb, raceTorch, type PeerOptions } from './peers/peers.js'
 
@@ -41,13 +42,19 @@ export async function main(args: string[]): Promise<number> {
   return 0
 }
 
+/** The matrices of NVIDIA and AMD. */
+const PAPER_MATRICES: MatrixShape = {
+  ...{ component: 'f16', result: 'f32', M: 16, N: 16, K: 16 },
+  ...{ lanes: 32, demand: false, largest: 32 },
+}
+
 async function paper({ side = 32 }: BenchArguments): Promise<Section[]> {
   const config = sovit400m(27)
-  const gpu = { software: false, workgroupBytes: 32768, invocations: 1024 }
+  const gpu = { software: false, workgroupBytes: 49152, invocations: 1024 }
   const sections: Section[] = []
   for (const precision of ['f32', 'f16'] as const) {
-    const arithmetics = precision === 'f16' ? (['f32', 'f16'] as const) : (['f32'] as const)
-    const traits = arithmetics.map((arithmetic) => ({ ...gpu, arithmetic }))
+    const arithmetics = precision === 'f16' ? (['f32', 'f16', 'matrix'] as const) : (['f32'] as const)
+    const traits = arithmetics.map((arithmetic) => ({ ...gpu, matrix: PAPER_MATRICES, arithmetic }))
     const works = await towerWork(traits, config, side, precision)
     sections.push(...paperSections(works, `${precision}, ${side * side} tokens`))
   }

@@ -1,8 +1,9 @@
 /** The whole encoder against torch and transformers: every layout, dtype and odd size of tests/reference/models.py. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { matrixShape } from '../../src/gpu/matrix-units.js'
 import { VisionEncoder, type Arithmetic, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
 import { testBytes, testPixels } from '../fixtures/pixels.js'
-import { testGpu } from '../support/device.js'
+import { testGpu, testMatrixUnits } from '../support/device.js'
 import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
 import { maxAbs, minCosine, nmse } from '../support/metrics.js'
 
@@ -37,6 +38,7 @@ interface Manifest {
 const manifest = await fixtureJson<Manifest>('tests/fixtures/goldens.json')
 const gpu = await testGpu()
 const features = (await gpu.requestAdapter())?.features
+const units = await testMatrixUnits()
 const measured: string[] = []
 
 /** Ways to compute that this device has: precision of the operands, arithmetic of the products. */
@@ -47,6 +49,9 @@ interface Tier {
 const tiers: Tier[] = [{ precision: 'f32', arithmetic: 'f32' }]
 if (features?.has('shader-f16')) {
   tiers.push({ precision: 'f16', arithmetic: 'f32' }, { precision: 'f16', arithmetic: 'f16' })
+}
+for (const precision of ['f32', 'f16'] as const) {
+  if (matrixShape(units, precision)) tiers.push({ precision, arithmetic: 'matrix' })
 }
 
 /** One file is given as bytes, several as the files of a folder. */

@@ -17,6 +17,7 @@ beforeAll(async () => {
   gpu = await Gpu.open({ gpu: entry })
   const kernels = await KernelCatalog.open({
     arithmetic: 'f32',
+    matrix: null,
     software: true,
     workgroupBytes: 16384,
     invocations: 256,

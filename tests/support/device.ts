@@ -1,4 +1,4 @@
-import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
+import { matrixUnits, type MatrixUnits, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/matrix-units.js'
 
 let dawn: Promise<GPU> | undefined
 let shared: Promise<GPUDevice> | undefined
@@ -27,13 +27,26 @@ export function testDevice(): Promise<GPUDevice> {
   return shared
 }
 
+/** The matrix units of the test device. Asks the adapter: in Dawn's `device.adapterInfo` their shapes are missing. */
+export async function testMatrixUnits(): Promise<MatrixUnits | null> {
+  const { features } = await testDevice()
+  const adapter = await (await testGpu()).requestAdapter()
+  return adapter && matrixUnits(adapter.info, features)
+}
+
 async function openTestDevice(): Promise<GPUDevice> {
   const gpu = await testGpu()
   const adapter = await gpu.requestAdapter()
   if (!adapter) throw new Error('No WebGPU adapter: this lane cannot run here.')
   const { vendor, architecture, description } = adapter.info
   console.log(`adapter: ${vendor} ${architecture} ${description}`)
-  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', SUBGROUP_MATRIX]
+  const wanted: GPUFeatureName[] = [
+    'shader-f16',
+    'subgroups',
+    'timestamp-query',
+    SUBGROUP_MATRIX,
+    SUBGROUP_SIZE_CONTROL,
+  ]
   // As the encoder does: large tiles need more workgroup memory than every device has.
   const { maxComputeWorkgroupStorageSize } = adapter.limits
   return adapter.requestDevice({

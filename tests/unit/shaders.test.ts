@@ -4,13 +4,14 @@ import { create, globals } from 'webgpu'
 import type { Kernel } from '../../src/gpu/kernel.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
+import { matmulOnMatrices, matrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
 import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
-import { SUBGROUP_MATRIX } from '../../src/gpu/matrix-units.js'
+import { type MatrixShape, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/matrix-units.js'
 import { compile } from '../../src/gpu/pipeline.js'
 import { attentionNaiveOf, attentionOf, matmulF16Of, matmulOf, TILES } from '../support/kernels.js'
 
@@ -22,7 +23,9 @@ beforeAll(async () => {
   gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
   const adapter = await gpu.requestAdapter()
   if (!adapter) throw new Error('Dawn has no null backend')
-  device = await adapter.requestDevice({ requiredFeatures: ['shader-f16', 'subgroups', SUBGROUP_MATRIX] })
+  device = await adapter.requestDevice({
+    requiredFeatures: ['shader-f16', 'subgroups', SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL],
+  })
 })
 afterAll(() => device.destroy())
 
@@ -67,12 +70,38 @@ const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128
 const CONVERSIONS = product(WEIGHTS, FLOATS)
 const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
 
+// Shapes of NVIDIA, AMD, Intel and Apple. The null device's largest subgroup has 128 invocations.
+const SHAPES = product(
+  [
+    { component: 'f16', result: 'f32', M: 16, N: 16, K: 16 },
+    { component: 'f16', result: 'f32', M: 16, N: 8, K: 16 },
+    { component: 'f16', result: 'f32', M: 16, N: 8, K: 8 },
+    { component: 'f16', result: 'f32', M: 8, N: 16, K: 16 },
+    { component: 'f16', result: 'f32', M: 8, N: 8, K: 8 },
+    { component: 'f16', result: 'f16', M: 16, N: 16, K: 16 },
+    { component: 'f32', result: 'f32', M: 8, N: 8, K: 8 },
+  ] as const,
+  [false, true],
+).map(([config, demand]): MatrixShape => ({ ...config, lanes: 32, demand, largest: 128 }))
+const ON_MATRICES = SHAPES.flatMap((shape) => {
+  const { component } = shape
+  const operands =
+    component === 'f16' ? ({ weight: 'f16', input: 'f16' } as const) : ({ weight: 'bf16', input: 'f32' } as const)
+  return product(matrixTiles(shape), [component, 'f32'] as const, EPILOGUES).map(([tile, output, epilogue]) =>
+    matmulOnMatrices({ K: 1152, N: 4304, output, epilogue, ...operands }, tile),
+  )
+})
+
+/** The null device has 16 KiB of workgroup memory, the least there is. */
+const fitsNull = ({ workgroupBytes }: Kernel) => workgroupBytes <= 16384
+
 const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   ...Object.fromEntries(TILES.map((tile) => [`matmul ${tile}`, MATMULS.map((spec) => matmulOf({ ...spec, tile }))])),
   'matmul by f16': product(F16_TILES, FLOATS, EPILOGUES).map(([tile, output, epilogue]) => {
     const f16 = { weight: 'f16', input: 'f16' } as const
     return matmulF16Of({ K: 1152, N: 4304, tile, output, epilogue, ...f16 })
   }),
+  'matmul on matrices': ON_MATRICES.filter(fitsNull),
   'matmul, naive': MATMULS.map(matmulNaive),
   'patch embedding': PATCH_EMBEDS.map(patchEmbed),
   'patch embedding, direct': PATCH_EMBEDS.map((spec) => patchEmbed({ ...spec, tile: 'direct-16x8' })),
@@ -92,6 +121,15 @@ it.each(Object.entries(KERNELS))(
     expect((await compile(device, kernels)).size).toBe(kernels.length)
   },
 )
+
+it('matmul on matrices: tiles beyond the memory of the null device are valid', async () => {
+  const large = ON_MATRICES.filter((kernel) => !fitsNull(kernel))
+  expect(large.length).toBeGreaterThan(0)
+  for (const { code, variant } of large) {
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo()
+    expect(messages.map(({ message }) => `${variant}: ${message}`)).toEqual([])
+  }
+})
 
 describe('refuses', () => {
   const kernel = convert('f16', 'f32')

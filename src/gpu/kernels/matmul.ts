@@ -23,6 +23,9 @@ export interface MatmulTile {
   readonly name: string
   readonly code: string
   readonly consts: Readonly<Record<string, string>>
+  readonly aliases?: Readonly<Record<string, string>>
+  /** Size of subgroups that the shader must demand. */
+  readonly subgroupSize?: number
   readonly rows: number
   readonly columns: number
   readonly threads: number
@@ -83,7 +86,8 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
     variant: tile.variant,
     code: specialise(tile.code, {
       consts: { K: u32(K), N: u32(N), EPILOGUE: epilogue.toUpperCase(), WEIGHT: weightConst(weight), ...tile.consts },
-      aliases: { In: input, Out: output },
+      aliases: { In: input, Out: output, ...tile.aliases },
+      subgroupSize: tile.subgroupSize,
     }),
     constants: {},
     bindings: [

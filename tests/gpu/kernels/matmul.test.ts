@@ -4,7 +4,8 @@ import { matmulNaive } from '../../../src/gpu/kernels/naive/matmul.js'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
 import { matmulF16Of, matmulOf, TILES } from '../../support/kernels.js'
-import { bf16ToNumber, compare, decode, encode, erf, f16ToNumber, normals } from '../../support/numbers.js'
+import { ACTIVATIONS, matmulInputs, matmulReference } from '../../support/matmul-reference.js'
+import { bf16ToNumber, compare, decode, encode, f16ToNumber } from '../../support/numbers.js'
 import { type KernelInputs, runKernel } from '../../support/run-kernel.js'
 import { MATMUL_CASES, type MatmulCase } from './cases.js'
 
@@ -24,44 +25,6 @@ const tilesFor = (P: number) =>
 const title = ({ P, K, N, weight, input, output, epilogue }: MatmulCase) =>
   `[${P},${K}]·[${N},${K}]ᵀ ${weight} ${input}→${output} ${epilogue}`
 
-function inputsOf({ P, K, N, weight, input, epilogue }: MatmulCase) {
-  return {
-    x: encode(normals(P * K, 1), input),
-    weight: encode(normals(N * K, 2, K ** -0.5), weight),
-    bias: encode(normals(N, 3), 'f32'),
-    residual: encode(normals(epilogue === 'residual' ? P * N : N, 4), 'f32'),
-    size: Uint32Array.of(P, 0, 0, 0),
-  }
-}
-
-const ACTIVATIONS = {
-  bias: (v: number) => v,
-  residual: (v: number) => v,
-  gelu_tanh: (v: number) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
-  gelu_erf: (v: number) => 0.5 * v * (1 + erf(v * Math.SQRT1_2)),
-}
-
-/** The formula in f64, on the numbers that the formats can hold. */
-function reference(
-  { P, K, N, weight, input, epilogue }: MatmulCase,
-  inputs: ReturnType<typeof inputsOf>,
-): Float64Array {
-  const x = decode(inputs.x, input)
-  const w = decode(inputs.weight, weight)
-  const bias = decode(inputs.bias, 'f32')
-  const residual = decode(inputs.residual, 'f32')
-  const y = new Float64Array(P * N)
-  for (let p = 0; p < P; p++) {
-    for (let n = 0; n < N; n++) {
-      let sum = 0
-      for (let k = 0; k < K; k++) sum += (x[p * K + k] ?? NaN) * (w[n * K + k] ?? NaN)
-      const out = ACTIVATIONS[epilogue](sum + (bias[n] ?? NaN))
-      y[p * N + n] = epilogue === 'residual' ? out + (residual[p * N + n] ?? NaN) : out
-    }
-  }
-  return y
-}
-
 type NamedMatmul = MatmulSpec & { readonly tile?: string }
 
 const words = (spec: NamedMatmul, inputs: KernelInputs, P: number) => wordsOf(matmulOf(spec), inputs, P)
@@ -75,8 +38,8 @@ async function wordsOf(kernel: Kernel, inputs: KernelInputs, P: number): Promise
 describe('matmul', () => {
   it.for(MATMUL_CASES.map((c) => [title(c), c] as const))('%s', async ([, c], { skip }) => {
     skip((c.input === 'f16' || c.output === 'f16') && !device.features.has('shader-f16'), 'no shader-f16')
-    const inputs = inputsOf(c)
-    const expected = reference(c, inputs)
+    const inputs = matmulInputs(c)
+    const expected = matmulReference(c, inputs)
     const naiveInputs = c.epilogue === 'residual' ? inputs : { ...inputs, residual: new Float32Array(c.P * c.N) }
     const naive = await runKernel(device, matmulNaive(c), naiveInputs, { P: c.P })
     const tiles = tilesFor(c.P)
@@ -99,7 +62,7 @@ describe('matmul', () => {
     async (tile) => {
       const c = { P: 137, K: 588, N: 132, weight: 'bf16', epilogue: 'residual', input: 'f32', output: 'f32' } as const
       const { K, N } = c
-      const inputs = inputsOf(c)
+      const inputs = matmulInputs(c)
       const packed = await words({ ...c, tile }, inputs, c.P)
       let first = 0
       for (const P of [44, 93]) {
@@ -169,8 +132,8 @@ describe('matmul by f16 arithmetic', () => {
     { P: 5, K: 4304, N: 132, epilogue: 'bias', output: 'f32' },
   ] as const)('[$P,$K]·[$N,$K] $epilogue', async (sizes) => {
     const c = { ...half, ...sizes }
-    const inputs = inputsOf(c)
-    const expected = reference(c, inputs)
+    const inputs = matmulInputs(c)
+    const expected = matmulReference(c, inputs)
     const outputs = []
     for (const tile of TILES) outputs.push(await wordsOf(matmulF16Of({ ...c, tile }), inputs, c.P))
     for (const output of outputs) expect(output).toEqual(outputs[0])

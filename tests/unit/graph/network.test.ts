@@ -24,6 +24,7 @@ const BIG: VisionConfig = {
 const network = sovit(BIG)
 const kernels = await KernelCatalog.open({
   arithmetic: 'f32',
+  matrix: null,
   software: false,
   workgroupBytes: 16384,
   invocations: 256,

@@ -1,0 +1,99 @@
+import { SovitError } from '../errors.js'
+import type { Gpu } from './device.js'
+import { bindingBytes, type Kernel } from './kernel.js'
+import type { Pipeline } from './pipeline.js'
+
+/** Rows to check: more than one of a tile, and not whole ones. */
+const ROWS = 37
+/** Columns to check, as distance between them: as many as take JavaScript some milliseconds. */
+const EVERY = 29
+
+/**
+ * Runs a product on matrices of small integers, whose sums are exact in any order, and compares them with integer
+ * arithmetic: drivers are known that take experimental shaders and compute something else.
+ *
+ * @throws SovitError `SHADER` when a sum is wrong
+ */
+export async function checkProduct(gpu: Gpu, { kernel, layout, pipeline }: Pipeline): Promise<void> {
+  const { K = 0, N = 0 } = kernel.dims
+  const x = integers(ROWS * K, 7)
+  const weight = integers(N * K, 5)
+  const contents: Readonly<Record<string, ArrayBufferView>> = {
+    x: encode(x, kernel, 'x'),
+    weight: encode(weight, kernel, 'weight'),
+    size: Uint32Array.of(ROWS, 0, 0, 0),
+  }
+  const y = new Float32Array(await run(gpu, { kernel, layout, pipeline }, contents))
+  for (let row = 0; row < ROWS; row++) {
+    for (let n = row % EVERY; n < N; n += EVERY) {
+      let sum = 0
+      for (let k = 0; k < K; k++) sum += (x[row * K + k] ?? NaN) * (weight[n * K + k] ?? NaN)
+      if (y[row * N + n] === sum) continue
+      throw new SovitError(
+        'SHADER',
+        `The matrix units of this device compute wrong sums (${y[row * N + n] ?? NaN} for ${sum}): its driver is not used for them.`,
+      )
+    }
+  }
+}
+
+/** Integers from -3 to 3, the same each time. */
+function integers(count: number, seed: number): Int8Array {
+  let state = seed
+  return Int8Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0 // Numerical Recipes
+    return ((state >>> 24) % 7) - 3
+  })
+}
+
+/** Floats of -3 to 3 in 16 bits, by type; f32 otherwise. */
+const HALVES = {
+  f16: [0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200],
+  bf16: [0xc040, 0xc000, 0xbf80, 0, 0x3f80, 0x4000, 0x4040],
+} as const
+
+function encode(values: Int8Array, { bindings }: Kernel, name: string): ArrayBufferView {
+  const type = bindings.find((binding) => binding.name === name)?.type
+  if (type !== 'f16' && type !== 'bf16') return Float32Array.from(values)
+  return Uint16Array.from(values, (value) => HALVES[type][value + 3] ?? 0)
+}
+
+/** Runs a kernel once on buffers of these contents (zeros where there are none) and returns its `y`. */
+async function run(
+  { device, memory }: Gpu,
+  { kernel, layout, pipeline }: Pipeline,
+  contents: Readonly<Record<string, ArrayBufferView>>,
+): Promise<ArrayBuffer> {
+  const { STORAGE, UNIFORM, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage
+  const buffers: GPUBuffer[] = []
+  const make = (label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
+    const buffer = memory.create(`check.${label}`, bytes, usage)
+    buffers.push(buffer)
+    return buffer
+  }
+  try {
+    let output: GPUBuffer | undefined
+    const entries = kernel.bindings.map((binding, index) => {
+      const usage = binding.access === 'uniform' ? UNIFORM : STORAGE
+      const buffer = make(binding.name, bindingBytes(binding, kernel.dims, { P: ROWS }), usage | COPY_DST | COPY_SRC)
+      const content = contents[binding.name]
+      if (content) device.queue.writeBuffer(buffer, 0, content.buffer, content.byteOffset, content.byteLength)
+      if (binding.access === 'write') output = buffer
+      return { binding: index, resource: { buffer } }
+    })
+    if (!output) throw new SovitError('SHADER', `Kernel '${kernel.name}' writes nothing.`)
+    const readback = make('readback', output.size, MAP_READ | COPY_DST)
+    const encoder = device.createCommandEncoder({ label: 'check' })
+    const pass = encoder.beginComputePass({ label: 'check' })
+    pass.setPipeline(pipeline)
+    pass.setBindGroup(0, device.createBindGroup({ label: 'check', layout, entries }))
+    pass.dispatchWorkgroups(...kernel.workgroups({ P: ROWS }))
+    pass.end()
+    encoder.copyBufferToBuffer(output, 0, readback, 0, output.size)
+    device.queue.submit([encoder.finish()])
+    await readback.mapAsync(GPUMapMode.READ)
+    return readback.getMappedRange().slice(0)
+  } finally {
+    for (const buffer of buffers) memory.destroy(buffer)
+  }
+}
