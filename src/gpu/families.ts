@@ -43,13 +43,20 @@ export async function kernelFamily(device: {
 /** On matrix units; what does not fit their operands is computed as on any GPU. */
 async function matrixFamily(shape: MatrixShape | null): Promise<KernelFamily> {
   if (!shape) throw new SovitError('NO_FEATURE', 'This device has no matrix units for this precision.')
-  const { matmulOnMatrices, matrixTiles, multipliesHalves } = await import('./kernels/matmul-matrix.js')
-  const tiles = matrixTiles(shape)
+  const { matmulMatrix, matmulMatrixTiles, matmulMatrixFitsHalves } = await import('./kernels/matmul-matrix.js')
+  const { attentionMatrix, attentionMatrixFits, attentionMatrixVariants } =
+    await import('./kernels/attention-matrix.js')
+  const tiles = matmulMatrixTiles(shape)
+  const variants = attentionMatrixVariants(shape)
   return {
     ...gpu,
     matmul: (spec) => {
-      const fits = shape.component === 'f32' || multipliesHalves(spec)
-      return fits ? ranked(tiles, spec).map((tile) => matmulOnMatrices(spec, tile)) : gpu.matmul(spec)
+      const fits = shape.component === 'f32' || matmulMatrixFitsHalves(spec)
+      return fits ? ranked(tiles, spec).map((tile) => matmulMatrix(spec, tile)) : gpu.matmul(spec)
+    },
+    attention: (spec) => {
+      const fits = attentionMatrixFits(spec, shape)
+      return fits ? variants.map((variant) => attentionMatrix(spec, shape, variant)) : gpu.attention(spec)
     },
   }
 }

@@ -2,9 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create, globals } from 'webgpu'
 import type { Kernel } from '../../src/gpu/kernel.js'
+import {
+  attentionMatrix,
+  attentionMatrixFits,
+  attentionMatrixVariants,
+} from '../../src/gpu/kernels/attention-matrix.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
-import { matmulOnMatrices, matrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
+import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
@@ -67,9 +72,6 @@ const LAYER_NORMS = product([4, 1152], FLOATS).map(([C, output]) => ({ C, eps: 1
 const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128'] as const).map(
   ([headSize, type, variant]) => ({ heads: 3, headSize, type, variant }),
 )
-const CONVERSIONS = product(WEIGHTS, FLOATS)
-const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
-
 // Shapes of NVIDIA, AMD, Intel and Apple. The null device's largest subgroup has 128 invocations.
 const SHAPES = product(
   [
@@ -83,12 +85,19 @@ const SHAPES = product(
   ] as const,
   [false, true],
 ).map(([config, demand]): MatrixShape => ({ ...config, lanes: 32, demand, largest: 128 }))
+const ATTENTION_ON_MATRICES = product([4, 24, 72, 128], SHAPES).flatMap(([headSize, shape]) => {
+  const specs = FLOATS.map((type) => ({ heads: 3, headSize, type })).filter((spec) => attentionMatrixFits(spec, shape))
+  return product(specs, attentionMatrixVariants(shape)).map(([spec, variant]) => attentionMatrix(spec, shape, variant))
+})
+const CONVERSIONS = product(WEIGHTS, FLOATS)
+const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
+
 const ON_MATRICES = SHAPES.flatMap((shape) => {
   const { component } = shape
   const operands =
     component === 'f16' ? ({ weight: 'f16', input: 'f16' } as const) : ({ weight: 'bf16', input: 'f32' } as const)
-  return product(matrixTiles(shape), [component, 'f32'] as const, EPILOGUES).map(([tile, output, epilogue]) =>
-    matmulOnMatrices({ K: 1152, N: 4304, output, epilogue, ...operands }, tile),
+  return product(matmulMatrixTiles(shape), [component, 'f32'] as const, EPILOGUES).map(([tile, output, epilogue]) =>
+    matmulMatrix({ K: 1152, N: 4304, output, epilogue, ...operands }, tile),
   )
 })
 
@@ -109,6 +118,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'layer norm': LAYER_NORMS.map(layerNorm),
   'layer norm, naive': LAYER_NORMS.map(layerNormNaive),
   attention: ATTENTIONS.map(attentionOf),
+  // Only those that fit 16 KiB, which is all that the null backend has.
+  'attention by matrices': ATTENTION_ON_MATRICES.filter(({ workgroupBytes }) => workgroupBytes <= 16384),
   'attention, naive': ATTENTIONS.map(attentionNaiveOf),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   resize: RESIZES.map(([sourceBytes, result]) => resize({ sourceBytes, result })),
@@ -128,6 +139,14 @@ it('matmul on matrices: tiles beyond the memory of the null device are valid', a
   for (const { code, variant } of large) {
     const { messages } = await device.createShaderModule({ code }).getCompilationInfo()
     expect(messages.map(({ message }) => `${variant}: ${message}`)).toEqual([])
+  }
+})
+
+it('attention on matrices: every form is valid, of any head', async () => {
+  expect(ATTENTION_ON_MATRICES.length).toBeGreaterThan(0)
+  for (const { code } of ATTENTION_ON_MATRICES) {
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo()
+    expect(messages.map(({ lineNum, message }) => `${lineNum}: ${message}`)).toEqual([])
   }
 })
 

@@ -1,5 +1,5 @@
-import matmulMatrix from '../../../shaders/matmul_matrix.wgsl?raw'
-import matmulMatrixF32 from '../../../shaders/matmul_matrix_f32.wgsl?raw'
+import halvesCode from '../../../shaders/matmul_matrix.wgsl?raw'
+import floatsCode from '../../../shaders/matmul_matrix_f32.wgsl?raw'
 import { SovitError } from '../../errors.js'
 import type { Kernel } from '../kernel.js'
 import type { MatrixShape } from '../matrix-units.js'
@@ -33,15 +33,15 @@ const DIVISIONS: readonly Division[] = [
 ]
 
 /** Tiles of `matmul` on matrices of a shape, largest first. All give the same bits. */
-export function matrixTiles(shape: MatrixShape): readonly MatmulTile[] {
+export function matmulMatrixTiles(shape: MatrixShape): readonly MatmulTile[] {
   const { M, N, lanes, largest } = shape
   return DIVISIONS.filter(({ down, across, rows, columns }) => {
     const whole = rows % M === 0 && columns % N === 0 && (down * across * lanes) % largest === 0
     return whole && (rows * columns) / lanes <= MOST_SUMS
-  }).map((division) => matrixTile(shape, division))
+  }).map((division) => matmulMatrixTile(shape, division))
 }
 
-export function matrixTile(shape: MatrixShape, { down, across, rows, columns }: Division): MatmulTile {
+export function matmulMatrixTile(shape: MatrixShape, { down, across, rows, columns }: Division): MatmulTile {
   const { component, result, M, N, K, lanes, demand } = shape
   const tile = { rows: down * rows, columns: across * columns }
   const half = component === 'f16'
@@ -52,7 +52,7 @@ export function matrixTile(shape: MatrixShape, { down, across, rows, columns }: 
   return {
     variant: `${tile.rows}x${tile.columns}-${down * across}`,
     name: half ? 'matmul_matrix' : 'matmul_matrix_f32',
-    code: half ? matmulMatrix : matmulMatrixF32,
+    code: half ? halvesCode : floatsCode,
     consts: {
       ...{ SHAPE_M: u32(M), SHAPE_N: u32(N), SHAPE_K: u32(K), LANES: u32(lanes) },
       ...{ DOWN: u32(down), ACROSS: u32(across), ROWS: u32(rows / M), COLUMNS: u32(columns / N) },
@@ -71,8 +71,8 @@ export function matrixTile(shape: MatrixShape, { down, across, rows, columns }: 
  *
  * @throws SovitError `SHADER` for other operands.
  */
-export function matmulOnMatrices(spec: MatmulSpec, tile: MatmulTile): Kernel {
-  if (tile.code === matmulMatrix && !multipliesHalves(spec)) {
+export function matmulMatrix(spec: MatmulSpec, tile: MatmulTile): Kernel {
+  if (tile.code === halvesCode && !matmulMatrixFitsHalves(spec)) {
     const { input, weight, K } = spec
     throw new SovitError(
       'SHADER',
@@ -84,6 +84,6 @@ export function matmulOnMatrices(spec: MatmulSpec, tile: MatmulTile): Kernel {
 }
 
 /** Whether a product fits matrices of f16. */
-export function multipliesHalves({ input, weight, K }: MatmulSpec): boolean {
+export function matmulMatrixFitsHalves({ input, weight, K }: MatmulSpec): boolean {
   return input === 'f16' && weight === 'f16' && K % 8 === 0
 }

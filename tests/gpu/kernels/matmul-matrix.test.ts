@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import type { MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
-import { matmulOnMatrices, matrixTile, matrixTiles } from '../../../src/gpu/kernels/matmul-matrix.js'
+import { matmulMatrix, matmulMatrixTile, matmulMatrixTiles } from '../../../src/gpu/kernels/matmul-matrix.js'
 import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/gpu/matrix-units.js'
 import { testDevice, testMatrixUnits } from '../../support/device.js'
 import { emulateMatrices } from '../../support/emulate-matrices.js'
@@ -42,12 +42,12 @@ const ways: readonly Way[] = [
   ...shapesOf(units).map((shape) => ({
     name: nameOf(shape),
     shape,
-    kernels: (spec: MatmulSpec) => matrixTiles(shape).map((tile) => matmulOnMatrices(spec, tile)),
+    kernels: (spec: MatmulSpec) => matmulMatrixTiles(shape).map((tile) => matmulMatrix(spec, tile)),
     cases: CASES,
   })),
   ...emulatedShapes(halves).map((shape) => {
-    const tile = matrixTile(shape, { down: 2, across: 2, rows: shape.M, columns: shape.N })
-    const kernels = (spec: MatmulSpec) => [emulateMatrices(matmulOnMatrices(spec, tile))]
+    const tile = matmulMatrixTile(shape, { down: 2, across: 2, rows: shape.M, columns: shape.N })
+    const kernels = (spec: MatmulSpec) => [emulateMatrices(matmulMatrix(spec, tile))]
     return { name: `${nameOf(shape)}, emulated`, shape, kernels, cases: FEW_CASES }
   }),
 ]
@@ -117,10 +117,10 @@ it.each(ways.filter(({ cases }) => cases === CASES))(
 it('refuses operands that matrices of f16 do not take', () => {
   const [shape] = emulatedShapes(true)
   if (!shape) throw new Error('no shape')
-  const tile = matrixTile(shape, { down: 1, across: 1, rows: 16, columns: 16 })
+  const tile = matmulMatrixTile(shape, { down: 1, across: 1, rows: 16, columns: 16 })
   const spec = { K: 16, N: 4, output: 'f32', epilogue: 'bias' } as const
   const refused = (operands: Pick<MatmulSpec, 'input' | 'weight' | 'K'>) =>
-    expect(() => matmulOnMatrices({ ...spec, ...operands }, tile)).toThrow(expect.objectContaining({ code: 'SHADER' }))
+    expect(() => matmulMatrix({ ...spec, ...operands }, tile)).toThrow(expect.objectContaining({ code: 'SHADER' }))
   refused({ input: 'f32', weight: 'f16', K: 16 })
   refused({ input: 'f16', weight: 'bf16', K: 16 })
   refused({ input: 'f16', weight: 'f16', K: 12 })
