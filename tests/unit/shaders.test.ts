@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create, globals } from 'webgpu'
 import type { Kernel } from '../../src/gpu/kernel.js'
+import { attentionMatrix, attentionMatrixVariants } from '../../src/gpu/kernels/attention-matrix.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
@@ -44,6 +45,18 @@ const WEIGHTS = ['f32', 'f16', 'bf16'] as const
 const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
 const F16_TILES = ['32x32', '64x64', '128x64', '128x128'] as const
 
+/** Shapes of matrices that devices are known to have, with f32 sums. */
+const MATRICES = (
+  [
+    ['f16', 8, 8, 8],
+    ['f16', 16, 16, 16],
+    ['f16', 16, 8, 16],
+    ['f16', 16, 8, 8],
+    ['f16', 8, 16, 16],
+    ['f32', 8, 8, 8],
+  ] as const
+).map(([component, M, N, K]) => ({ component, result: 'f32', M, N, K }) as const)
+
 /** All combinations of one element from each list. */
 function product<T extends readonly (readonly unknown[])[]>(...lists: T): { [K in keyof T]: T[K][number] }[] {
   const rows = lists.reduce<unknown[][]>(
@@ -64,6 +77,14 @@ const LAYER_NORMS = product([4, 1152], FLOATS).map(([C, output]) => ({ C, eps: 1
 const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128'] as const).map(
   ([headSize, type, variant]) => ({ heads: 3, headSize, type, variant }),
 )
+// The null backend's subgroups have 128 lanes, of which a workgroup must be a multiple.
+const ATTENTION_MATRICES = product([4, 24, 72, 128], MATRICES, [32, 128]).flatMap(([headSize, matrix, lanes]) => {
+  const variants = attentionMatrixVariants(matrix).filter(({ subgroups }) => [128, 256].includes(subgroups * lanes))
+  const types = matrix.component === 'f32' ? FLOATS : (['f16'] as const)
+  return product(types, variants).map(([type, variant]) =>
+    attentionMatrix({ heads: 3, headSize, type }, { ...matrix, lanes }, variant),
+  )
+})
 const CONVERSIONS = product(WEIGHTS, FLOATS)
 const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
 
@@ -80,6 +101,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'layer norm': LAYER_NORMS.map(layerNorm),
   'layer norm, naive': LAYER_NORMS.map(layerNormNaive),
   attention: ATTENTIONS.map(attentionOf),
+  // Only those that fit 16 KiB, which is all that the null backend has.
+  'attention by matrices': ATTENTION_MATRICES.filter(({ workgroupBytes }) => workgroupBytes <= 16384),
   'attention, naive': ATTENTIONS.map(attentionNaiveOf),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   resize: RESIZES.map(([sourceBytes, result]) => resize({ sourceBytes, result })),
@@ -92,6 +115,13 @@ it.each(Object.entries(KERNELS))(
     expect((await compile(device, kernels)).size).toBe(kernels.length)
   },
 )
+
+it('attention by matrices: every form is valid, of any head', async () => {
+  for (const { code } of ATTENTION_MATRICES) {
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo()
+    expect(messages.map(({ lineNum, message }) => `${lineNum}: ${message}`)).toEqual([])
+  }
+})
 
 describe('refuses', () => {
   const kernel = convert('f16', 'f32')
