@@ -170,7 +170,7 @@ fn main(
     if (works) {
       var s: array<Result, TILES * ACROSS>;
       for (var i = 0u; i < TILES * ACROSS; i++) {
-        s[i] = Result(0.0); // compilers leave in it what the last block did
+        s[i] = Result(0.0); // Dawn does not clear matrices in a loop
       }
       for (var k = 0u; k < STEPS; k++) {
         for (var n = 0u; n < ACROSS; n++) {

@@ -104,7 +104,8 @@ export function attentionMatrix(
       { name: 'y', access: 'write', type, shape: ['P', 'C'] },
     ],
     dims: { C },
-    workgroupBytes: 4 * ELEMENT_BYTES[component] * matrixVectors + 16 * queries * ((keys / 4) | 1) + 4,
+    // As WebGPU counts them: the flag, too, takes 16.
+    workgroupBytes: 4 * ELEMENT_BYTES[component] * matrixVectors + 16 * queries * ((keys / 4) | 1) + 16,
     invocations: lanes * subgroups,
     queryTile: queries,
     workgroups: ({ T = 0 }) => [T, H, 1],
