@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   attentionMatrix,
   attentionMatrixFits,
@@ -14,13 +14,12 @@ import { runKernel } from '../../support/run-kernel.js'
 import type { AttentionCase } from './attention-cases.js'
 import { type Floats, inputOf, pairs, reference, title, total, width } from './attention-reference.js'
 
-let device: GPUDevice
-let matrices: readonly MatrixShape[]
-beforeAll(async () => {
-  device = await testDevice()
-  const spec = { heads: 1, headSize: 4, type: 'f16' } as const
-  matrices = shapesOf(await testMatrixUnits()).filter((matrix) => attentionMatrixFits(spec, matrix))
-})
+const device = await testDevice()
+const matrices = shapesOf(await testMatrixUnits()).filter((matrix) =>
+  attentionMatrixFits({ heads: 1, headSize: 4, type: 'f16' }, matrix),
+)
+/** A device without matrices has nothing to run; the first test holds that it is so. */
+const without = matrices.length === 0
 
 /** All variants on small heads, which compile fast on a software driver: matrices half empty, one and several a head. */
 const SMALL: readonly AttentionCase[] = [
@@ -67,7 +66,7 @@ function expectClose(actual: Float64Array, expected: Float64Array, bounds = BOUN
   expect(errors.maxAbs).toBeLessThan(bounds.maxAbs)
 }
 
-/** Runs `test` with every matrix of the device that fits: with none where it has no matrix units. */
+/** Runs `test` with every matrix of the device that fits. */
 async function withMatrices(test: (matrix: MatrixShape, variant: AttentionMatrixVariant) => Promise<void>) {
   for (const matrix of matrices) await test(matrix, { variant: 'of tests', subgroups: 4, tiles: 1 })
 }
@@ -76,7 +75,7 @@ it('knows matrices where the device has their feature, and only there', () => {
   expect(matrices.length > 0).toBe(device.features.has(SUBGROUP_MATRIX))
 })
 
-describe('attention on matrix units against f64', () => {
+describe.skipIf(without)('attention on matrix units against f64', () => {
   it.for(SMALL.map((of) => ({ of, name: title(of) })))('$name, all variants', async ({ of }) => {
     const qkv = inputOf(of)
     await withMatrices(async (matrix) => expectClose(await runAll(of, matrix, qkv), reference(of, qkv)))
@@ -101,7 +100,7 @@ describe('attention on matrix units against f64', () => {
   })
 })
 
-describe('attention on matrix units, of difficult numbers', () => {
+describe.skipIf(without)('attention on matrix units, of difficult numbers', () => {
   const of: AttentionCase = { heads: 2, headSize: 72, segments: [75], type: 'f16' }
   const C = width(of)
   /** Noise, with queries, keys and values (`part` 0 to 2) of some rows changed. */
@@ -169,7 +168,7 @@ describe('attention on matrix units, of difficult numbers', () => {
   })
 })
 
-it('gives an image the same bits alone, packed, and again', async () => {
+it.skipIf(without)('gives an image the same bits alone, packed, and again', async () => {
   const packed: AttentionCase = { heads: 2, headSize: 72, segments: [1, 37, 130, 2], type: 'f16' }
   const C = width(packed)
   const qkv = inputOf(packed)
