@@ -6,6 +6,7 @@ import { matrixShape } from '../gpu/matrix-units.js'
 import { measureEncoder, type EncoderReport } from './encoder.js'
 import { measureKernels, type KernelReport } from './kernels.js'
 import { measureBandwidth, measurePeaks, type Peak } from './peak.js'
+import { measureScaling } from './scaling.js'
 import { formatBytes, formatMs, formatRate, formatShare, type Section } from './report.js'
 import type { Budget, Timing } from './statistics.js'
 import { sovit400m, syntheticTower, towerFile } from './synthetic.js'
@@ -20,6 +21,8 @@ export interface BenchOptions {
   readonly layers?: number
   /** Fewer runs. */
   readonly quick?: boolean
+  /** Also measure up to 10 360 tokens, which takes a rasteriser minutes. Default: on GPUs, unless `quick`. */
+  readonly scaling?: boolean
   /** Is told what is measured next. */
   readonly onPhase?: (what: string) => void
 }
@@ -32,9 +35,14 @@ export interface BenchPlan {
   readonly precisions: readonly Precision[]
   readonly kernels: Budget
   readonly encoder: Budget
+  /** Null where it is not measured. */
+  readonly scaling: Budget | null
 }
 
-export function planBench(gpu: Gpu, { side, layers, quick = false }: Omit<BenchOptions, 'gpu'>): BenchPlan {
+export function planBench(
+  gpu: Gpu,
+  { side, layers, quick = false, scaling = !quick && !gpu.info.software }: Omit<BenchOptions, 'gpu'>,
+): BenchPlan {
   const { software } = gpu.info
   return {
     side: side ?? (software && quick ? 16 : 32),
@@ -46,6 +54,7 @@ export function planBench(gpu: Gpu, { side, layers, quick = false }: Omit<BenchO
     encoder: software
       ? { ms: quick ? 0 : 12_000, least: quick ? 1 : 3, most: 9 }
       : { ms: 10_000, least: quick ? 5 : 30, most: 50 },
+    scaling: scaling ? { ms: software ? 0 : 2_000, least: software ? 1 : 5, most: 20 } : null,
   }
 }
 
@@ -84,6 +93,9 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
     reports.push(await measureEncoder({ ...plan, gpu: options.gpu, file, precision, budget: plan.encoder }))
   }
   yield encoderSection(reports)
+  if (!plan.scaling) return
+  const precision = plan.precisions.at(-1) ?? 'f32' // what `auto` takes
+  yield await measureScaling({ ...plan, gpu: options.gpu, file, precision, budget: plan.scaling }, phase)
 }
 
 /** Every arithmetic that a device has for a precision: what could be chosen, not what is. */

@@ -37,15 +37,11 @@ export function towerFile(tower: SyntheticTower): Uint8Array<ArrayBuffer>[] {
   return encodeSafetensors(tensors) as Uint8Array<ArrayBuffer>[]
 }
 
-/** Pixel values of one picture of side × side patches, [3, height, width], uniform in ±1. */
-export function syntheticPixels(side: number, patch: number): PixelValues {
-  const extent = side * patch
+/** Pixel values of one picture of rows × columns patches, [3, height, width], uniform in ±1. */
+export function syntheticPixels(rows: number, patch: number, columns = rows): PixelValues {
+  const [height, width] = [rows * patch, columns * patch]
   const next = uniform(4)
-  return {
-    data: Float32Array.from({ length: 3 * extent * extent }, () => 2 * next() - 1),
-    height: extent,
-    width: extent,
-  }
+  return { data: Float32Array.from({ length: 3 * height * width }, () => 2 * next() - 1), height, width }
 }
 
 /** Uniform noise around `mean` of the given standard deviation, cut to bf16. */

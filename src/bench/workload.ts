@@ -74,9 +74,9 @@ function embeddingTables(side: number, patch: number): Omit<Candidate, 'kernel'>
   return { run, data: { patches, size } }
 }
 
-/** Floating point operations of a whole encode of P tokens. */
-export function towerFlops(config: VisionConfig, P: number): number {
+/** Floating point operations of a whole encode of P tokens, of one picture or of several alike. */
+export function towerFlops(config: VisionConfig, P: number, pictures = 1): number {
   const { layers, width: C, mlp: F, patch } = config
-  const block = 2 * P * (4 * C * C + 2 * C * F) + 4 * P * P * C
+  const block = 2 * P * (4 * C * C + 2 * C * F) + (4 * P * P * C) / pictures
   return layers * block + 2 * P * 3 * patch * patch * C
 }

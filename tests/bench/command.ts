@@ -4,6 +4,7 @@ import { markdown, type Section } from '../../src/bench/report.js'
 import { sovit400m } from '../../src/bench/synthetic.js'
 import { towerWork } from '../../src/bench/workload.js'
 import type { MatrixShape } from '../../src/gpu/matrix-units.js'
+import { measureHost } from './host.js'
 import { HELP, readArguments, type BenchArguments, type PeerName } from './options.js'
 import { raceOrtNode, raceOrtWeb, raceTorch, type PeerOptions } from './peers/peers.js'
 
@@ -69,16 +70,22 @@ async function* measure(options: BenchArguments): AsyncGenerator<Section> {
   const node = JSON.parse(process.env.SOVIT_BENCH_NODE ?? '["node"]') as string[]
   const all = { ...options, gpu, node, onPhase: progress() }
   yield* bench(all)
-  for (const peer of options.peers) yield* contained(peer, RACES[peer](all))
+  all.onPhase('Host, null backend')
+  yield* contained('Host, null backend', hostSections(create(['backend=null'])))
+  for (const peer of options.peers) yield* contained(`Against ${peer}`, RACES[peer](all))
 }
 
-/** A peer that fails is a line of the report, not the end of it. */
-async function* contained(peer: PeerName, race: AsyncGenerator<Section>): AsyncGenerator<Section> {
+async function* hostSections(nullGpu: GPU): AsyncGenerator<Section> {
+  yield await measureHost(nullGpu)
+}
+
+/** What fails is a line of the report, not the end of it. */
+async function* contained(title: string, sections: AsyncGenerator<Section>): AsyncGenerator<Section> {
   try {
-    yield* race
+    yield* sections
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    yield { title: `Against ${peer}`, columns: [], rows: [], notes: [`Not measured: ${why}`], data: null }
+    yield { title, columns: [], rows: [], notes: [`Not measured: ${why}`], data: null }
   }
 }
 

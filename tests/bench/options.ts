@@ -7,6 +7,7 @@ export const HELP = `npm run bench -- [options]
                     default ort,web, and torch where PYTHON is set; with --quick none
   --tokens N        a square number of patches, default 1024 (448×448)
   --layers L        blocks of the whole encoder, default 27, on a software rasteriser 1
+  --scaling         up to 10 360 tokens also on a software rasteriser, where it takes minutes; on a GPU always, but with --quick
   --model           no device: what each kernel and tile costs on paper, and the bound that follows for known devices
   --json            one JSON document on standard output instead of tables
 
@@ -21,6 +22,8 @@ export interface BenchArguments {
   readonly json: boolean
   readonly model: boolean
   readonly quick: boolean
+  /** Undefined: where it does not take long. */
+  readonly scaling?: boolean
   readonly peers: readonly PeerName[]
   /** Patches along each side. */
   readonly side?: number
@@ -39,12 +42,13 @@ export function readArguments(
       json: { type: 'boolean', default: false },
       model: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      scaling: { type: 'boolean' },
       peers: { type: 'string' },
       tokens: { type: 'string' },
       layers: { type: 'string' },
     },
   })
-  const { help, json, model, quick } = values
+  const { help, json, model, quick, scaling } = values
   const usual = quick ? 'none' : environment.PYTHON ? 'all' : 'ort,web'
   const side = values.tokens === undefined ? undefined : Math.sqrt(Number(values.tokens))
   if (side !== undefined && !(Number.isInteger(side) && side >= 1 && side <= 70)) {
@@ -54,7 +58,7 @@ export function readArguments(
   if (layers !== undefined && !(Number.isInteger(layers) && layers >= 1 && layers <= 27)) {
     throw new Error(`--layers ${values.layers ?? ''} is not from 1 to 27.`)
   }
-  return { help, json, model, quick, peers: readPeers(values.peers ?? usual), side, layers }
+  return { help, json, model, quick, scaling, peers: readPeers(values.peers ?? usual), side, layers }
 }
 
 function readPeers(list: string): PeerName[] {
