@@ -90,13 +90,14 @@ const ONE_PICTURE = { P: 1024, A: 1024 ** 2 }
 
 /** Before any weight is uploaded, which would disturb the measuring. */
 async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOptions): Promise<Tuning> {
+  const { software } = gpu.info
   const flops = plan.steps.reduce((sum, { kernel }) => sum + kernel.flops(ONE_PICTURE), 0)
-  const largeOnly = typeof tuning === 'boolean' || (tuning.largeOnly ?? false)
-  if (tuning === false || (largeOnly && flops < WORTH_TUNING_FLOPS)) {
-    return { choices: new Map(), pipelines: new Map() }
-  }
+  const whereItPays = typeof tuning === 'boolean' || (tuning.largeOnly ?? false)
+  const byRule = tuning === false || (whereItPays && (software || flops < WORTH_TUNING_FLOPS))
+  if (byRule && !software) return { choices: new Map(), pipelines: new Map() }
   // A file of its own: small networks, and those who choose by rule, need not load it.
-  const { cacheStore, tune } = await import('../gpu/tuner.js')
-  const distinct = new Set(plan.steps.map(({ alternatives }) => alternatives))
-  return tune(gpu, [...distinct], tuning === true ? cacheStore() : tuning, signal)
+  const { cacheStore, chooseForRasteriser, tune } = await import('../gpu/tuner.js')
+  const distinct = [...new Map(plan.steps.map(({ alternatives }) => [alternatives[0], alternatives])).values()]
+  if (byRule) return chooseForRasteriser(gpu.info, distinct)
+  return tune(gpu, distinct, tuning === true ? cacheStore() : tuning, { signal })
 }

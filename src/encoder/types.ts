@@ -24,9 +24,10 @@ export interface LoadOptions {
    */
   readonly arithmetic?: Arithmetic | 'auto'
   /**
-   * Whether tiles are chosen by measuring them on this device, for at most 0.3 s on a GPU, the first time a large network
-   * is loaded. `true` (default) remembers the choice in the browser's Cache API, if there is one; a store of your own may
-   * keep it instead, of small networks too. `false`: by rule. No choice changes a bit of the result.
+   * Whether tiles are chosen by measuring them on this device, for 0.3 s, the first time a large network is loaded; what
+   * is not measured by then is measured at the next load. `true` (default) remembers the choice in the browser's Cache
+   * API, if there is one, and takes a rule on software rasterisers; a store of your own may keep it instead, of small
+   * networks and of rasterisers too. `false`: by rule. No choice changes a bit of the result.
    */
   readonly tuning?: boolean | TuningStore
   /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */

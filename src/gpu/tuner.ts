@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../errors.js'
 import type { Alternatives } from './catalog.js'
-import type { Gpu } from './device.js'
+import type { DeviceInfo, Gpu } from './device.js'
 import { bindingBytes, type Kernel, type RunSizes } from './kernel.js'
 import { attentionTiles } from './kernels/attention.js'
 import { compile, type Pipeline } from './pipeline.js'
@@ -15,20 +15,45 @@ export interface Tuning {
   readonly pipelines: ReadonlyMap<Kernel, Pipeline>
 }
 
-/** Milliseconds after which no further kernel is measured: little beside a load. */
+export interface TuneOptions {
+  readonly signal?: AbortSignal
+  /** Milliseconds after which nothing further is compiled or measured. Default: little beside a load. */
+  readonly budgetMs?: number
+}
+
 const BUDGET_MS = { gpu: 300, software: 3000 }
 /** Rows to measure with: one picture's at 448×448, or on slow devices as many as take some `SLICE_MS`. */
 const MOST_ROWS = 1024
 const FEWEST_ROWS = 64
+const ONE_PICTURE: RunSizes = { P: MOST_ROWS, A: MOST_ROWS ** 2 }
 /** Work between two looks at the clock, which costs some tenths of a millisecond itself. */
 const SLICE_MS = 3
 const MOST_REPEATS = 16
 /** The best of these counts, after one run to warm up: disturbances only ever add. */
 const RUNS = 3
 
+/** What measured fastest on rasterisers at 256 and 1024 tokens, in products and in attention. */
+const FAST_ON_SWIFTSHADER = ['direct-16x16', '8x8-32']
+const FAST_ON_OTHERS = ['direct-16x16', 'query-256']
+
+/**
+ * Chooses for a software rasteriser without measuring: it compiles each candidate at its first dispatch, for seconds,
+ * and what is fastest there is known.
+ */
+export function chooseForRasteriser({ architecture }: DeviceInfo, steps: readonly Alternatives[]): Tuning {
+  const fast = architecture === 'swiftshader' ? FAST_ON_SWIFTSHADER : FAST_ON_OTHERS
+  const choices = new Map<Kernel, Kernel>()
+  for (const alternatives of steps) {
+    const kernel = alternatives.find(({ variant }) => fast.includes(variant))
+    if (kernel) choices.set(alternatives[0], kernel)
+  }
+  return { choices, pipelines: new Map() }
+}
+
 /**
  * Chooses among alternatives by running them on buffers of zeros. All compute the same bits, so that a choice can be
- * slow but never wrong. What is remembered is not measured again; a store that fails is as good as none.
+ * slow but never wrong. What is remembered is not measured again; a step for which time did not suffice is left for the
+ * next load, when a driver may have its kernels in a cache. A store that fails is as good as none.
  *
  * @throws SovitError `ABORTED`, `LIMIT`, `SHADER`, `OUT_OF_MEMORY`
  */
@@ -36,38 +61,47 @@ export async function tune(
   gpu: Gpu,
   steps: readonly Alternatives[],
   store: TuningStore | null,
-  signal?: AbortSignal,
+  { signal, budgetMs = BUDGET_MS[gpu.info.software ? 'software' : 'gpu'] }: TuneOptions = {},
 ): Promise<Tuning> {
   const open = steps.filter(({ length }) => length > 1)
   const key = fingerprint(gpu, open)
-  const remembered = choose(open, await store?.get(key).catch(() => null))
-  if (remembered) return { choices: remembered, pipelines: new Map() }
-
-  const pipelines = await compile(gpu.device, open.flat())
-  const deadline = performance.now() + BUDGET_MS[gpu.info.software ? 'software' : 'gpu']
-  const variants: string[] = []
-  for (const alternatives of open) {
+  const known = recall(open, await store?.get(key).catch(() => null))
+  const choices = new Map(known)
+  const unknown = open.filter(([first]) => !known.has(first)).sort((a, b) => work(b) - work(a))
+  const pipelines = new Map<Kernel, Pipeline>()
+  const deadline = performance.now() + budgetMs
+  const timeIsUp = (): boolean => performance.now() >= deadline
+  for (const alternatives of unknown) {
     throwIfAborted(signal, 'The load')
-    variants.push((await fastest(gpu, alternatives, pipelines, deadline)).variant)
+    const { kernel, all } = await fastest(gpu, alternatives, pipelines, timeIsUp)
+    choices.set(alternatives[0], kernel)
+    if (all) known.set(alternatives[0], kernel)
   }
-  await store?.set(key, JSON.stringify(variants)).catch(() => undefined)
-  return { choices: choose(open, JSON.stringify(variants)) ?? new Map<Kernel, Kernel>(), pipelines }
+  if (unknown.some(([first]) => known.has(first))) {
+    const variants = open.map(([first]) => known.get(first)?.variant ?? null)
+    await store?.set(key, JSON.stringify(variants)).catch(() => undefined)
+  }
+  return { choices, pipelines }
 }
 
-/** Finds the kernels of remembered variants; null when they are not these alternatives'. */
-function choose(steps: readonly Alternatives[], json: string | null | undefined): Tuning['choices'] | null {
-  const variants = parseStrings(json ?? '')
-  if (variants?.length !== steps.length) return null
-  const choices = new Map<Kernel, Kernel>()
+/** The steps that weigh most are measured first. */
+function work([guess]: Alternatives): number {
+  return guess.flops(ONE_PICTURE)
+}
+
+/** The kernels of remembered variants, by the first of their alternatives. */
+function recall(steps: readonly Alternatives[], json: string | null | undefined): Map<Kernel, Kernel> {
+  const variants = parseList(json ?? '')
+  const known = new Map<Kernel, Kernel>()
+  if (variants?.length !== steps.length) return known
   for (const [i, alternatives] of steps.entries()) {
     const kernel = alternatives.find(({ variant }) => variant === variants[i])
-    if (!kernel) return null
-    choices.set(alternatives[0], kernel)
+    if (kernel) known.set(alternatives[0], kernel)
   }
-  return choices
+  return known
 }
 
-function parseStrings(json: string): readonly unknown[] | null {
+function parseList(json: string): readonly unknown[] | null {
   try {
     const parsed = JSON.parse(json) as unknown
     return Array.isArray(parsed) ? parsed : null
@@ -76,23 +110,27 @@ function parseStrings(json: string): readonly unknown[] | null {
   }
 }
 
+/** The best of what was measured before time was up, and whether that was all. */
 async function fastest(
   gpu: Gpu,
   alternatives: Alternatives,
-  pipelines: ReadonlyMap<Kernel, Pipeline>,
-  deadline: number,
-): Promise<Kernel> {
+  pipelines: Map<Kernel, Pipeline>,
+  timeIsUp: () => boolean,
+): Promise<{ readonly kernel: Kernel; readonly all: boolean }> {
   const [guess] = alternatives
+  if (timeIsUp()) return { kernel: guess, all: false }
+  for (const [kernel, compiled] of await compile(gpu.device, alternatives)) pipelines.set(kernel, compiled)
+  if (timeIsUp()) return { kernel: guess, all: false }
   const slices = SLICE_MS / (await measure(gpu, guess, pipelines, { rows: FEWEST_ROWS, repeats: 1 }))
   const rows = FEWEST_ROWS * clamp(Math.floor(slices), 1, MOST_ROWS / FEWEST_ROWS)
   const repeats = clamp(Math.floor((slices * FEWEST_ROWS) / rows), 1, MOST_REPEATS)
   let best = { kernel: guess, ms: Infinity }
   for (const kernel of alternatives) {
-    if (performance.now() > deadline) break
+    if (timeIsUp()) return { kernel: best.kernel, all: false }
     const ms = await measure(gpu, kernel, pipelines, { rows, repeats })
     if (ms < best.ms) best = { kernel, ms }
   }
-  return best.kernel
+  return { kernel: best.kernel, all: true }
 }
 
 /** Milliseconds of one dispatch over the rows of one image. */

@@ -3,7 +3,7 @@ import type { Kernel } from './kernel.js'
 
 /** Where choices of kernels are kept between loads: a few hundred bytes a device and network. Failures do no harm. */
 export interface TuningStore {
-  /** Small networks are not measured for it, but run by rule. Default: every network is measured. */
+  /** Small networks, and software rasterisers, are not measured for it, but run by rule. Default: all are measured. */
   readonly largeOnly?: boolean
   get(key: string): Promise<string | null>
   set(key: string, value: string): Promise<void>
