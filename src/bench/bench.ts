@@ -23,8 +23,16 @@ export interface BenchOptions {
   readonly quick?: boolean
   /** Also measure up to 10 360 tokens, which takes a rasteriser minutes. Default: on GPUs, unless `quick`. */
   readonly scaling?: boolean
+  /** Arithmetics of the encoder, of those that the device has. Default: on a GPU all, on a rasteriser what `auto` takes. */
+  readonly arithmetics?: readonly Arithmetic[]
   /** Is told what is measured next. */
   readonly onPhase?: (what: string) => void
+}
+
+/** Precision of the operands, arithmetic of the products. */
+export interface Way {
+  readonly precision: Precision
+  readonly arithmetic: Arithmetic | 'auto'
 }
 
 /** What is measured, and how often, on this kind of device. */
@@ -33,6 +41,8 @@ export interface BenchPlan {
   readonly kernelSide: number
   readonly layers: number
   readonly precisions: readonly Precision[]
+  /** How the whole encoder is run, in turn: fastest arithmetic first. */
+  readonly ways: readonly Way[]
   readonly kernels: Budget
   readonly encoder: Budget
   /** Null where it is not measured. */
@@ -41,15 +51,22 @@ export interface BenchPlan {
 
 export function planBench(
   gpu: Gpu,
-  { side, layers, quick = false, scaling = !quick && !gpu.info.software }: Omit<BenchOptions, 'gpu'>,
+  { side, layers, quick = false, scaling = !quick && !gpu.info.software, arithmetics }: Omit<BenchOptions, 'gpu'>,
 ): BenchPlan {
   const { software } = gpu.info
+  const precisions: readonly Precision[] = gpu.has('shader-f16') ? ['f32', 'f16'] : ['f32']
+  const ways = precisions.flatMap((precision): Way[] => {
+    if (software && !arithmetics) return [{ precision, arithmetic: 'auto' }]
+    const known = arithmeticsOf(gpu, precision).filter((one) => !arithmetics || arithmetics.includes(one))
+    return known.map((arithmetic) => ({ precision, arithmetic }))
+  })
   return {
     side: side ?? (software && quick ? 16 : 32),
     // A quarter of the rows costs a rasteriser a quarter of the time, at the same rate.
     kernelSide: side ?? (software ? 16 : 32),
     layers: layers ?? (software ? 1 : 27),
-    precisions: gpu.has('shader-f16') ? ['f32', 'f16'] : ['f32'],
+    precisions,
+    ways,
     kernels: software ? { ms: quick ? 0 : 500, least: quick ? 1 : 2, most: 5 } : { ms: 300, least: 5, most: 30 },
     encoder: software
       ? { ms: quick ? 0 : 12_000, least: quick ? 1 : 3, most: 9 }
@@ -88,9 +105,9 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
   phase(`Making ${plan.layers} blocks of synthetic weights`)
   const file = new Blob(towerFile(syntheticTower(config)))
   const reports: EncoderReport[] = []
-  for (const precision of plan.precisions) {
-    phase(`Encoder, ${plan.layers} of 27 blocks, ${precision}`)
-    reports.push(await measureEncoder({ ...plan, gpu: options.gpu, file, precision, budget: plan.encoder }))
+  for (const way of plan.ways) {
+    phase(`Encoder, ${plan.layers} of 27 blocks, ${way.precision}, arithmetic ${way.arithmetic}`)
+    reports.push(await measureEncoder({ ...plan, ...way, gpu: options.gpu, file, budget: plan.encoder }))
   }
   yield encoderSection(reports)
   if (!plan.scaling) return
@@ -98,16 +115,20 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
   yield await measureScaling({ ...plan, gpu: options.gpu, file, precision, budget: plan.scaling }, phase)
 }
 
-/** Every arithmetic that a device has for a precision: what could be chosen, not what is. */
+/** Every arithmetic that a device has for a precision: what could be chosen, not what is. The fastest first. */
+function arithmeticsOf({ info }: Gpu, precision: Precision): readonly Arithmetic[] {
+  const matrix = matrixShape(info.matrixUnits, precision) !== null
+  return [...(matrix ? (['matrix'] as const) : []), ...(precision === 'f16' ? (['f16'] as const) : []), 'f32']
+}
+
 function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
-  const arithmetics: Arithmetic[] = ['f32']
-  if (precision === 'f16') arithmetics.push('f16')
-  if (matrix) arithmetics.push('matrix')
-  return arithmetics.map((arithmetic) => ({ arithmetic, software, matrix, workgroupBytes, invocations }))
+  return arithmeticsOf(gpu, precision).map((arithmetic) => {
+    return { arithmetic, software, matrix, workgroupBytes, invocations }
+  })
 }
 
 function deviceSection({ info, device }: Gpu): Section {
@@ -167,11 +188,16 @@ function kernelSection(
   }
 }
 
+/** Said wherever matrix units have a figure. */
+export const MATRIX_NOTE =
+  'Products by matrix units (`matrix`) need subgroup matrices, an experimental feature that no browser has shipped.'
+
 function encoderSection(reports: readonly EncoderReport[]): Section {
   return {
     title: `Encoder, ${reports[0]?.layers ?? 0} of 27 blocks, ${reports[0]?.tokens ?? 0} tokens`,
     columns: [
       'precision',
+      'products',
       'load',
       'of it choosing',
       'first',
@@ -185,7 +211,8 @@ function encoderSection(reports: readonly EncoderReport[]): Section {
       'dispatches',
     ],
     rows: reports.map((report) => [
-      ...[report.precision, formatMs(report.loadMs), formatMs(report.tuneMs), formatMs(report.firstMs)],
+      ...[report.precision, report.arithmetic],
+      ...[formatMs(report.loadMs), formatMs(report.tuneMs), formatMs(report.firstMs)],
       ...[
         formatMs(report.warm.median),
         formatMs(report.warm.p90),
@@ -195,7 +222,10 @@ function encoderSection(reports: readonly EncoderReport[]): Section {
       ],
       ...[formatBytes(report.weightBytes), formatBytes(report.arenaBytes), String(report.dispatches)],
     ]),
-    notes: ['Wall time, from pixel values to tokens. Synthetic weights: loading includes no download.'],
+    notes: [
+      'Wall time, from pixel values to tokens. Synthetic weights: loading includes no download.',
+      ...(reports.some(({ arithmetic }) => arithmetic === 'matrix') ? [MATRIX_NOTE] : []),
+    ],
     data: reports,
   }
 }

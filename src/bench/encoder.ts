@@ -1,5 +1,5 @@
 import { VisionEncoder } from '../encoder.js'
-import type { Precision } from '../encoder/types.js'
+import type { Arithmetic, Precision } from '../encoder/types.js'
 import { repeat, type Budget, type Timing } from './statistics.js'
 import { syntheticPixels } from './synthetic.js'
 import { towerFlops } from './workload.js'
@@ -7,6 +7,8 @@ import { towerFlops } from './workload.js'
 /** What one encoder takes, from its file to warm encodes. */
 export interface EncoderReport {
   readonly precision: Precision
+  /** How products were computed. */
+  readonly arithmetic: Arithmetic
   readonly layers: number
   readonly tokens: number
   /** Milliseconds of `load`: weights to the device, kernels compiled. Nothing is downloaded. */
@@ -35,12 +37,14 @@ export interface EncoderRun {
   /** Patches along each side of the picture. */
   readonly side: number
   readonly precision: Precision
+  /** Default `auto`. */
+  readonly arithmetic?: Arithmetic | 'auto'
   readonly budget: Budget
 }
 
 export async function measureEncoder(run: EncoderRun): Promise<EncoderReport> {
-  const { gpu, file, layers, side, precision, budget } = run
-  const encoder = await VisionEncoder.load(file, { gpu, precision, layers })
+  const { gpu, file, layers, side, precision, arithmetic, budget } = run
+  const encoder = await VisionEncoder.load(file, { gpu, precision, arithmetic, layers })
   try {
     const pixels = syntheticPixels(side, encoder.model.config.patch)
     const encode = async () => {
@@ -57,6 +61,7 @@ export async function measureEncoder(run: EncoderRun): Promise<EncoderReport> {
     return {
       ...{
         precision,
+        arithmetic: encoder.arithmetic,
         layers,
         tokens: side * side,
         loadMs: encoder.load.ms,

@@ -70,14 +70,14 @@ export function paperBound(device: NamedDevice, kernel: Kernel, run: RunSizes): 
 /** Two tables of the same rows: what kernels cost, and what follows for named devices. */
 export function paperSections(works: readonly Work[], title: string): Section[] {
   const rows = works.flatMap(({ step, candidates }) => candidates.map(({ kernel, run }) => ({ step, kernel, run })))
-  const heads = rows.map(({ step, kernel }) => [step, kernel.variant || kernel.name])
+  const heads = rows.map(({ step, kernel }) => [step, kernel.name, kernel.variant])
   const costs = rows.map(({ kernel, run }) => ({ kernel, ...paperCost(kernel, run) }))
   const bounds = rows.map(({ kernel, run }) => DEVICES.map((device) => paperBound(device, kernel, run)))
   const named = rows.map(({ step, kernel }) => ({ step, kernel: kernel.name, variant: kernel.variant }))
   return [
     {
       title: `Costs on paper, ${title}`,
-      columns: ['step', 'variant', 'GFLOP', 'asked', 'at least', 'FLOP/byte', 'workgroup memory', ...THREADS],
+      columns: ['step', 'kernel', 'variant', 'GFLOP', 'asked', 'at least', 'FLOP/byte', 'workgroup memory', ...THREADS],
       rows: costs.map(({ kernel, flops, askedBytes, leastBytes, intensity, workgroups }, i) => [
         ...(heads[i] ?? []),
         ...[(flops / 1e9).toFixed(3), formatBytes(askedBytes), formatBytes(leastBytes), intensity.toFixed(1)],
@@ -88,7 +88,7 @@ export function paperSections(works: readonly Work[], title: string): Section[] 
     },
     {
       title: `Bounds on paper, ${title}`,
-      columns: ['step', 'variant', ...DEVICES.map(({ name }) => name)],
+      columns: ['step', 'kernel', 'variant', ...DEVICES.map(({ name }) => name)],
       rows: bounds.map((row, i) => [...(heads[i] ?? []), ...row.map(describeBound)]),
       notes: [
         "Least time by vendors' peaks, not a forecast; then the share of cores at work when each takes one workgroup at a " +

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { Arithmetic } from '../../src/gpu/arithmetic.js'
 
 export const HELP = `npm run bench -- [options]
 
@@ -8,6 +9,7 @@ export const HELP = `npm run bench -- [options]
   --tokens N        a square number of patches, default 1024 (448×448)
   --layers L        blocks of the whole encoder, default 27, on a software rasteriser 1
   --scaling         up to 10 360 tokens also on a software rasteriser, where it takes minutes; on a GPU always, but with --quick
+  --arithmetic LIST some of matrix,f16,f32: how the encoder multiplies; default on a GPU all that it has, else auto
   --model           no device: what each kernel and tile costs on paper, and the bound that follows for known devices
   --json            one JSON document on standard output instead of tables
 
@@ -16,6 +18,7 @@ Peers are installed into .cache/bench-peers at the first use, which says so.
 
 const PEERS = ['ort', 'web', 'torch'] as const
 export type PeerName = (typeof PEERS)[number]
+const ARITHMETICS = ['matrix', 'f16', 'f32'] as const satisfies readonly Arithmetic[]
 
 export interface BenchArguments {
   readonly help: boolean
@@ -28,6 +31,8 @@ export interface BenchArguments {
   /** Patches along each side. */
   readonly side?: number
   readonly layers?: number
+  /** Undefined: by device. */
+  readonly arithmetics?: readonly Arithmetic[]
 }
 
 /** Reads the command line; throws an Error whose message says what to write instead. */
@@ -46,6 +51,7 @@ export function readArguments(
       peers: { type: 'string' },
       tokens: { type: 'string' },
       layers: { type: 'string' },
+      arithmetic: { type: 'string' },
     },
   })
   const { help, json, model, quick, scaling } = values
@@ -58,15 +64,18 @@ export function readArguments(
   if (layers !== undefined && !(Number.isInteger(layers) && layers >= 1 && layers <= 27)) {
     throw new Error(`--layers ${values.layers ?? ''} is not from 1 to 27.`)
   }
-  return { help, json, model, quick, scaling, peers: readPeers(values.peers ?? usual), side, layers }
+  const arithmetics =
+    values.arithmetic === undefined ? undefined : readList('arithmetic', values.arithmetic, ARITHMETICS)
+  const peers = readList('peers', values.peers ?? usual, PEERS)
+  return { help, json, model, quick, scaling, peers, side, layers, arithmetics }
 }
 
-function readPeers(list: string): PeerName[] {
+function readList<T extends string>(option: string, list: string, known: readonly T[]): T[] {
   if (list === 'none') return []
-  if (list === 'all') return [...PEERS]
+  if (list === 'all') return [...known]
   return list.split(',').map((name) => {
-    const peer = PEERS.find((known) => known === name)
-    if (!peer) throw new Error(`--peers: there is no peer '${name}'. Use none, all, or some of ${PEERS.join(',')}.`)
-    return peer
+    const found = known.find((one) => one === name)
+    if (found) return found
+    throw new Error(`--${option}: there is no '${name}'. Use none, all, or some of ${known.join(',')}.`)
   })
 }

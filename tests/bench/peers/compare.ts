@@ -1,5 +1,5 @@
 import { formatMs, formatRate, type Section } from '../../../src/bench/report.js'
-import { spread } from '../../../src/bench/bench.js'
+import { MATRIX_NOTE, spread } from '../../../src/bench/bench.js'
 import type { Budget } from '../../../src/bench/statistics.js'
 import { towerFlops } from '../../../src/bench/workload.js'
 import { race, type Racer } from './race.js'
@@ -41,6 +41,7 @@ export async function compareRacers(
     notes: [
       `${subject.config.layers} of 27 blocks, ${subject.positions.length} tokens, patches to tokens, interleaved runs.` +
         (reference ? ' NMSE: of the residual stream after the block, against f64, same weights and pixels.' : ''),
+      ...(results.some(({ name }) => name.endsWith('products matrix')) ? [MATRIX_NOTE] : []),
     ],
     data: results,
   }

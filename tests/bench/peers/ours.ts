@@ -1,13 +1,13 @@
 import { VisionEncoder } from '../../../src/encoder.js'
-import type { Precision } from '../../../src/encoder/types.js'
+import type { Way } from '../../../src/bench/bench.js'
 import { towerFile } from '../../../src/bench/synthetic.js'
 import type { Racer } from './race.js'
 import type { Subject } from './subject.js'
 
-export async function ours(gpu: GPU, { tower, pixels }: Subject, precision: Precision): Promise<Racer> {
-  const encoder = await VisionEncoder.load(new Blob(towerFile(tower)), { gpu, precision })
+export async function ours(gpu: GPU, { tower, pixels }: Subject, way: Way): Promise<Racer> {
+  const encoder = await VisionEncoder.load(new Blob(towerFile(tower)), { gpu, ...way })
   return {
-    name: `sovit ${precision}`,
+    name: `sovit ${encoder.precision}, products ${encoder.arithmetic}`,
     async run() {
       const start = performance.now()
       await encoder.encode({ pixels })

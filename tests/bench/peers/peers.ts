@@ -1,11 +1,13 @@
 import { planBench } from '../../../src/bench/bench.js'
 import type { Section } from '../../../src/bench/report.js'
 import type { Budget } from '../../../src/bench/statistics.js'
+import type { Arithmetic } from '../../../src/gpu/arithmetic.js'
 import { Gpu } from '../../../src/gpu/device.js'
 import { compareRacers } from './compare.js'
 import { OrtNode } from './ort-node.js'
 import { WebRace } from './ort-web.js'
 import { ours } from './ours.js'
+import type { Racer } from './race.js'
 import { referenceRows } from './reference.mjs'
 import { makeSubject } from './subject.js'
 import { torchRacer } from './torch.js'
@@ -17,6 +19,7 @@ export interface PeerOptions {
   readonly side?: number
   readonly layers?: number
   readonly quick: boolean
+  readonly arithmetics?: readonly Arithmetic[]
   readonly onPhase: (what: string) => void
 }
 
@@ -25,18 +28,16 @@ const REFERENCE_ROWS = 16
 
 /** Races against onnxruntime-node on the same adapter, in each precision, with both forms of its attention. */
 export async function* raceOrtNode(options: PeerOptions): AsyncGenerator<Section> {
-  const { side, layers, precisions, budget } = await planRace(options)
+  const { side, layers, precisions, ways, budget } = await planRace(options)
   const subject = makeSubject(layers, side)
   const reference = layers === 1 ? referenceRows(subject, REFERENCE_ROWS) : null
   const ort = new OrtNode(options.node)
   try {
     for (const precision of precisions) {
       options.onPhase(`Racing against onnxruntime-node, ${precision}`)
-      const racers = [
-        await ours(options.gpu, subject, precision),
-        await ort.racer(subject, precision, 'fused'),
-        await ort.racer(subject, precision, 'plain'),
-      ]
+      const racers: Racer[] = []
+      for (const way of ways) if (way.precision === precision) racers.push(await ours(options.gpu, subject, way))
+      for (const attention of ['fused', 'plain'] as const) racers.push(await ort.racer(subject, precision, attention))
       const title = `Against onnxruntime-node's WebGPU provider, ${precision}`
       yield await compareRacers(title, subject, racers, budget, reference)
     }
@@ -46,14 +47,14 @@ export async function* raceOrtNode(options: PeerOptions): AsyncGenerator<Section
   }
 }
 
-/** Races against PyTorch, where PYTHON names a Python that has it: our best precision against its best. */
+/** Races against PyTorch, where PYTHON names a Python that has it: all of our ways against its best. */
 export async function* raceTorch(options: PeerOptions): AsyncGenerator<Section> {
-  const { side, layers, precisions, budget } = await planRace(options)
+  const { side, layers, ways, budget } = await planRace(options)
   const subject = makeSubject(layers, side)
   try {
     options.onPhase('Racing against PyTorch')
     const torch = await torchRacer(subject)
-    const own = await Promise.all(precisions.map((precision) => ours(options.gpu, subject, precision)))
+    const own = await Promise.all(ways.map((way) => ours(options.gpu, subject, way)))
     const reference = layers === 1 ? referenceRows(subject, REFERENCE_ROWS) : null
     yield await compareRacers('Against PyTorch', subject, [...own, torch], budget, reference)
   } finally {

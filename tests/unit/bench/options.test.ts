@@ -20,7 +20,8 @@ it.each([
   [['--tokens', '1000'], /1000 is no square/],
   [['--tokens', 'x'], /--tokens x/],
   [['--layers', '28'], /28 is not from 1 to 27/],
-  [['--peers', 'tfjs'], /no peer 'tfjs'/],
+  [['--peers', 'tfjs'], /--peers: there is no 'tfjs'/],
+  [['--arithmetic', 'bf16'], /--arithmetic: there is no 'bf16'/],
 ])('refuses %j', (args, message) => {
   expect(() => readArguments(args, {})).toThrow(message)
 })
