@@ -4,11 +4,6 @@ import { DTYPE_BITS } from './dtype.js'
 import { floatToHalf, halfToFloatBits, toFloat32 } from './half.js'
 import type { TensorInfo } from './types.js'
 
-/** Whether a tensor, by its canonical name, is one of the matrices of a block: 99% of the bytes of a large tower. */
-export function quantised(canonicalName: string): boolean {
-  return /\.(self_attn\.\w+_proj|mlp\.fc[12])\.weight$/.test(canonicalName)
-}
-
 export interface QuantisedRows {
   readonly codes: Int8Array<ArrayBuffer>
   /** f16 bits. */

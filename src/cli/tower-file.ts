@@ -1,7 +1,8 @@
-import { halves, quantised, RowQuantiser } from '../checkpoint/quantise.js'
+import { halves, RowQuantiser } from '../checkpoint/quantise.js'
 import { placeTensors, type TensorToPlace } from '../checkpoint/safetensors-write.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from '../checkpoint/types.js'
 import type { DescribedTower } from '../encoder/load.js'
+import { isBlockMatrix, scaleName } from '../model/layouts.js'
 import { writeInPlaces, type Put } from './output.js'
 
 export type TowerWeights = 'stored' | 'int8'
@@ -26,7 +27,7 @@ export async function writeTower(
   { weights, metadata, signal, onProgress }: TowerFile,
 ): Promise<{ readonly tensors: number; readonly bytes: number }> {
   const isQuantised = (canonical: string, { dtype }: TensorInfo) =>
-    weights === 'int8' && dtype !== 'I8' && quantised(canonical)
+    weights === 'int8' && dtype !== 'I8' && isBlockMatrix(canonical)
   const matrices = [...tensors].filter(([name, tensor]) => isQuantised(name, tensor)).map(([, tensor]) => tensor)
   const scales = matrices.map(scaleOf)
   const known = [...tensors].filter(([name]) => name.endsWith('_scale')).map(([, tensor]) => tensor)
@@ -54,7 +55,7 @@ export async function writeTower(
 }
 
 function scaleOf({ name, shape }: TensorInfo): TensorToPlace {
-  return { name: `${name}_scale`, dtype: 'F16', shape: shape.slice(0, 1) }
+  return { name: scaleName(name), dtype: 'F16', shape: shape.slice(0, 1) }
 }
 
 function quantising(tensor: TensorInfo, put: Put, codesAt: number, scalesAt: number): Sink {

@@ -5,8 +5,8 @@ import type { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
 import { configOf } from '../checkpoint/recorded-config.js'
-import { checkTower, resolveConfig } from '../model/config.js'
-import { canonicalName, detectLayout, towerTensors } from '../model/layouts.js'
+import { checkTower, resolveConfig, storedTensors } from '../model/config.js'
+import { canonicalName, detectLayout } from '../model/layouts.js'
 import { resolvePositions } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
 import { checkLoadOptions } from './options.js'
@@ -79,7 +79,7 @@ async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<D
   const config = resolveConfig({ tensors, config: configOf(checkpoint), gelu: options.gelu, layers: options.layers })
   checkTower(config, tensors, prefix)
   const used = new Map<string, TensorInfo>()
-  for (const { name } of towerTensors(config)) {
+  for (const { name } of storedTensors(config, tensors)) {
     const tensor = tensors.get(name)
     if (tensor) used.set(name, tensor)
   }
