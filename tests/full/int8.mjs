@@ -17,9 +17,9 @@ function sovit(...args) {
 function tensorsIn(path) {
   const file = readFileSync(path)
   const start = 8 + Number(file.readBigUInt64LE(0))
-  const { __metadata__, ...header } = JSON.parse(file.toString('utf8', 8, start))
+  const header = Object.entries(JSON.parse(file.toString('utf8', 8, start)))
   return new Map(
-    Object.entries(header).map(
+    header.map(
       ([
         name,
         {
