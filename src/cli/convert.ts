@@ -58,11 +58,11 @@ function metadataOf(ref: ModelRef, tower: DescribedTower, weights: TowerWeights)
     hidden_act: gelu === 'tanh' ? 'gelu_pytorch_tanh' : 'gelu',
     layer_norm_eps: eps,
   }
-  // A file that was converted before keeps its origin.
-  const origin = [...tower.metadata].filter(([key]) => key === 'sovit.source' || key === 'sovit.revision')
+  // A file that was converted before keeps its origin, and its int8.
+  const kept = [...tower.metadata].filter(([key]) => /^sovit\.(source|revision|weights)$/.test(key))
   return {
     format: 'pt',
-    ...(origin.length > 0 ? Object.fromEntries(origin) : originOf(ref)),
+    ...(kept.length > 0 ? Object.fromEntries(kept) : originOf(ref)),
     ...(weights === 'int8' && { 'sovit.weights': weights }),
     [RECORDED_CONFIG]: JSON.stringify(config),
   }

@@ -111,6 +111,16 @@ describe('convert --weights int8', () => {
     expect(compared.filter(([, { dtype }]) => dtype === 'I8').length).toBeGreaterThan(4)
   })
 
+  it('leaves int8 as it is', async () => {
+    await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
+    const first = out
+    out = join(folder, 'second.safetensors')
+    for (const weights of ['int8', 'stored']) {
+      await run(first, '--weights', weights)
+      expect(readFileSync(out).equals(readFileSync(first)), weights).toBe(true)
+    }
+  })
+
   it('puts all scales before all else, so that who needs them first can have them by one request', async () => {
     await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
     const kinds = [...tensorsOf(out).keys()].map((name) => name.endsWith('_scale'))
