@@ -5,7 +5,7 @@
 // SwiftShader); those on subgroup matrices share their texts. Each output is valid WGSL and is committed; --check fails when a committed file is not what comes out.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { matrix } from './matmul-matrix.mjs'
-import { EPILOGUES, FORMATS, MATMUL_EPILOGUE, MATMUL_FORMULA, matmulBindings, reader } from './matmul-texts.mjs'
+import { EPILOGUES, FORMATS, INT8, MATMUL_EPILOGUE, MATMUL_FORMULA, matmulBindings, reader } from './matmul-texts.mjs'
 
 const range = (count) => Array.from({ length: count }, (_, i) => i)
 const lines = (count, line) => range(count).map(line).join('\n')
@@ -26,18 +26,19 @@ const WEIGHT = BF16;
 const EPILOGUE = BIAS;
 alias In = f32; // element of x: f32, f16
 alias Out = f32; // element of y: f32, f16`,
-    bindings: matmulBindings('In', 'f32, f16 or bf16'),
+    bindings: matmulBindings('In', 'f32, f16, bf16 or i8'),
     readers: `fn left_at(row: u32, k4: u32) -> vec4f {
   return vec4f(x[row * (K / 4u) + k4]);
 }
 
-${reader('weight', 'WEIGHT', 'K')}`,
+${reader('weight', 'WEIGHT', 'K', INT8)}`,
     epilogue: MATMUL_EPILOGUE,
   },
   matmul_f16: {
     half: true,
     formula: MATMUL_FORMULA,
     consts: `const F16 = 1u;
+const I8 = 3u; // not here
 ${EPILOGUES}
 
 const K = 1152u; // multiple of 4

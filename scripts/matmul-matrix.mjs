@@ -1,6 +1,6 @@
 // Text of the matrix multiplies on subgroup matrices (scripts/generate-matmul.mjs): one for operands in f16, which are
 // copied as they lie, one for operands in f32, into which every stored form is unpacked on the way.
-import { EPILOGUES, FORMATS, MATMUL_EPILOGUE, MATMUL_FORMULA, reader } from './matmul-texts.mjs'
+import { EPILOGUES, FORMATS, INT8, MATMUL_EPILOGUE, MATMUL_FORMULA, reader } from './matmul-texts.mjs'
 
 const NUMERICS_F16 = `// Numerics: a sum runs through increasing k in steps of SHAPE_K, whose products the device adds as it likes; sums are f32.
 // Where the device only has f16 sums (CARRY), each 32 of K are carried into f32, and x is staged as x/8, exact but for
@@ -24,7 +24,7 @@ fn right_unit(n: u32, unit: u32) -> vec4u {
   return weight[n * (K / VALUES) + unit];
 }`
 
-const READERS_F32 = `${reader('weight', 'WEIGHT', 'K')}
+const READERS_F32 = `${reader('weight', 'WEIGHT', 'K', INT8)}
 
 fn left_unit(row: u32, unit: u32) -> vec4u {
   return bitcast<vec4u>(vec4f(x[row * (K / VALUES) + unit]));
@@ -39,6 +39,7 @@ const FORMS = {
     enable: 'enable f16;\n',
     numerics: NUMERICS_F16,
     consts: `const F16 = 1u;
+const I8 = 3u; // not here
 ${EPILOGUES}
 
 const K = 1152u; // multiple of 8
@@ -70,7 +71,7 @@ alias Sum = f32; // component of sums, nothing else
 const CARRY = false;`,
     values: 4,
     x: 'vec4<In>',
-    weight: ['vec2<u32>', 'f32, f16 or bf16'],
+    weight: ['vec2<u32>', 'f32, f16, bf16 or i8'],
     readers: READERS_F32,
   },
 }
@@ -127,7 +128,7 @@ alias Sums = array<Result, ROWS * COLUMNS>;
 
 @group(0) @binding(0) var<storage, read> x: array<${x}>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<${weight[0]}>; // [N,K] as stored: ${weight[1]}
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0

@@ -2,16 +2,18 @@
 
 export const FORMATS = `const F32 = 0u;
 const F16 = 1u;
-const BF16 = 2u;`
+const BF16 = 2u;
+const I8 = 3u;`
 
 /** Reads four consecutive values of a stored [rows, length] tensor in whatever form the checkpoint has it. */
 export const reader = (
   name,
   format,
   length,
+  int8 = '',
 ) => `// Values 4·i4 .. 4·i4+3 of a row of ${name}. bf16 is the upper half of an f32: a shift unpacks it exactly.
 fn ${name}_at(row: u32, i4: u32) -> vec4f {
-  let i = row * (${length} / 4u) + i4;
+  let i = row * (${length} / 4u) + i4;${int8}
   if (${format} == F32) {
     return bitcast<vec4f>(vec4u(${name}[2u * i], ${name}[2u * i + 1u]));
   }
@@ -21,6 +23,13 @@ fn ${name}_at(row: u32, i4: u32) -> vec4f {
   }
   return bitcast<vec4f>(vec4u(w.x << 16u, w.x & 0xffff0000u, w.y << 16u, w.y & 0xffff0000u));
 }`
+
+/** For matrices of blocks: codes, which the epilogue scales. */
+export const INT8 = `
+  if (WEIGHT == I8) {
+    let codes = select(weight[i / 2u].x, weight[i / 2u].y, i % 2u == 1u);
+    return vec4f(bitcast<vec4i>(vec4u(codes) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
+  }`
 
 export const GELU = `// erf, max abs error 8e-8 in f32 (N. Juffa, stackoverflow.com/questions/35148198, the two-branch form).
 fn erf(v: vec4f) -> vec4f {
@@ -62,16 +71,23 @@ export const matmulBindings = (
   stored,
 ) => `@group(0) @binding(0) var<storage, read> x: array<vec4<${input}>>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: ${stored}
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0`
 
 export const MATMUL_EPILOGUE = `${GELU}
 
+fn biased(sum: vec4f, n4: u32) -> vec4f {
+  if (WEIGHT == I8) {
+    return fma(sum, bias[N / 4u + n4], bias[n4]);
+  }
+  return sum + bias[n4];
+}
+
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
     let i = row * (N / 4u) + n4;
-    y[i] = vec4<Out>(finish(sum + bias[n4], i));
+    y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }`

@@ -1,5 +1,6 @@
 // result[first + i] = source[i]   weights from the checkpoint's form to another: to f32 exactly, to f16 rounded to nearest
-// source: f32, or f16 and bf16 as stored, two to a word, the earlier in the low half. result: f32, or f16 two to a word.
+// source: f32, or f16 and bf16 as stored, two to a word, the earlier in the low half; or int8, four to a word, and after them
+// columns of a row, column of the first value, f32 scales of the rows from that of the first value on. result: f32, or f16 two to a word.
 // Work: a thread makes two values, so that it owns a whole word of either form; the grid is two-dimensional, since one
 // dimension ends at 65535 workgroups. `first` is even, and an odd count is padded with zero in its last word.
 // Numerics: all in integers. A device may flush subnormals, and may round pack2x16float either way, which beyond f16's
@@ -10,6 +11,7 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
+const I8 = 3u;
 
 const FROM = BF16;
 const TO = F16; // F32 or F16
@@ -19,6 +21,15 @@ const TO = F16; // F32 or F16
 @group(0) @binding(2) var<storage, read_write> status: array<atomic<u32>>; // [tensors], 1 where a value did not fit
 @group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in result, index in status, 0
 
+fn code_at(i: u32) -> f32 {
+  return f32(extractBits(bitcast<i32>(source[i / 4u]), 8u * (i % 4u), 8u));
+}
+
+fn scale_at(i: u32) -> f32 {
+  let tail = (size.x + 3u) / 4u;
+  return bitcast<f32>(source[tail + 2u + (source[tail + 1u] + i) / source[tail]]);
+}
+
 // Bits of value i as f32.
 fn bits_at(i: u32) -> u32 {
   if (i >= size.x) {
@@ -26,6 +37,10 @@ fn bits_at(i: u32) -> u32 {
   }
   if (FROM == F32) {
     return source[i];
+  }
+  if (FROM == I8) {
+    // 7 bits by the 11 of an f16, never subnormal in f32: exact.
+    return bitcast<u32>(code_at(i) * scale_at(i));
   }
   let half = (source[i / 2u] >> (16u * (i % 2u))) & 0xffffu;
   if (FROM == F16) {

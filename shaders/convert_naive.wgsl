@@ -4,6 +4,7 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
+const I8 = 3u;
 
 const FROM = BF16;
 const TO = F16;
@@ -19,6 +20,11 @@ fn value_at(i: u32) -> f32 {
   }
   if (FROM == F32) {
     return bitcast<f32>(source[i]);
+  }
+  if (FROM == I8) {
+    let tail = (size.x + 3u) / 4u;
+    let scale = bitcast<f32>(source[tail + 2u + (source[tail + 1u] + i) / source[tail]]);
+    return scale * f32(unpack4xI8(source[i / 4u])[i % 4u]);
   }
   let pair = source[i / 2u];
   if (FROM == F16) {

@@ -8,6 +8,7 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
+const I8 = 3u;
 const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
@@ -22,8 +23,8 @@ alias Out = f32; // element of y: f32, f16
 const LANES = 8u;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
-@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16 or bf16
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f32, f16, bf16 or i8
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
@@ -35,6 +36,10 @@ fn left_at(row: u32, k4: u32) -> vec4f {
 // Values 4·i4 .. 4·i4+3 of a row of weight. bf16 is the upper half of an f32: a shift unpacks it exactly.
 fn weight_at(row: u32, i4: u32) -> vec4f {
   let i = row * (K / 4u) + i4;
+  if (WEIGHT == I8) {
+    let codes = select(weight[i / 2u].x, weight[i / 2u].y, i % 2u == 1u);
+    return vec4f(bitcast<vec4i>(vec4u(codes) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
+  }
   if (WEIGHT == F32) {
     return bitcast<vec4f>(vec4u(weight[2u * i], weight[2u * i + 1u]));
   }
@@ -72,10 +77,17 @@ fn finish(v: vec4f, i: u32) -> vec4f {
   return v;
 }
 
+fn biased(sum: vec4f, n4: u32) -> vec4f {
+  if (WEIGHT == I8) {
+    return fma(sum, bias[N / 4u + n4], bias[n4]);
+  }
+  return sum + bias[n4];
+}
+
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
     let i = row * (N / 4u) + n4;
-    y[i] = vec4<Out>(finish(sum + bias[n4], i));
+    y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }
 

@@ -11,6 +11,7 @@
 enable f16;
 
 const F16 = 1u;
+const I8 = 3u; // not here
 const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
@@ -30,7 +31,7 @@ const COLUMNS4 = TX * 1u; // vectors of four columns in a tile
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<In>>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: f16
-@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N]
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
@@ -73,10 +74,17 @@ fn finish(v: vec4f, i: u32) -> vec4f {
   return v;
 }
 
+fn biased(sum: vec4f, n4: u32) -> vec4f {
+  if (WEIGHT == I8) {
+    return fma(sum, bias[N / 4u + n4], bias[n4]);
+  }
+  return sum + bias[n4];
+}
+
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
     let i = row * (N / 4u) + n4;
-    y[i] = vec4<Out>(finish(sum + bias[n4], i));
+    y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }
 

@@ -5,6 +5,7 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
+const I8 = 3u;
 const BIAS = 0u;
 const GELU_TANH = 1u;
 const GELU_ERF = 2u;
@@ -17,8 +18,8 @@ alias In = f32;
 alias Out = f32;
 
 @group(0) @binding(0) var<storage, read> x: array<In>; // [P,K]
-@group(0) @binding(1) var<storage, read> weight: array<u32>; // [N,K] as stored: f32, f16 or bf16
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // [N]
+@group(0) @binding(1) var<storage, read> weight: array<u32>; // [N,K] as stored: f32, f16, bf16 or i8
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<f32>; // [P,N]
 @group(0) @binding(4) var<storage, read_write> y: array<Out>; // [P,N]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
@@ -26,6 +27,9 @@ alias Out = f32;
 fn weight_at(i: u32) -> f32 {
   if (WEIGHT == F32) {
     return bitcast<f32>(weight[i]);
+  }
+  if (WEIGHT == I8) {
+    return f32(extractBits(bitcast<i32>(weight[i / 4u]), 8u * (i % 4u), 8u));
   }
   let half = (weight[i / 2u] >> (16u * (i % 2u))) & 0xffffu;
   if (WEIGHT == F16) {
@@ -73,6 +77,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sum = 0.0;
   for (var k = 0u; k < K; k++) {
     sum += f32(x[row * K + k]) * weight_at(n * K + k);
+  }
+  if (WEIGHT == I8) {
+    sum *= bias[N + n];
   }
   y[row * N + n] = Out(activate(sum + bias[n]) + residual[row * N + n]);
 }

@@ -10,6 +10,7 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
+const I8 = 3u;
 
 const PATCH = 14u; // p
 const K = 588u; // 3p², multiple of 4

@@ -127,11 +127,12 @@ export class KernelTimer {
   }
 }
 
-/** Random signs and fractions in [0.25, 0.5): the two exponents that say so, in each format. */
+/** Random signs and fractions in [0.25, 0.5): the two exponents that say so, in each format; int8 of any size. */
 const NOISE = {
   f32: [0x807fffff, 0x3e800000],
   f16: [0x83ff83ff, 0x34003400],
   bf16: [0x807f807f, 0x3e803e80],
+  i8: [0xffffffff, 0],
 } as const
 
 function fillWithNoise(words: Uint32Array, type: keyof typeof NOISE): void {

@@ -14,6 +14,24 @@ export function halfToFloatBits(half: number): number {
   return (sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)) >>> 0
 }
 
+/** The 16 bits of the IEEE 754 half nearest to `value`, ties to even; infinity and NaN from 65520 on. */
+export function floatToHalf(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] ?? 0
+  const sign = (bits >>> 16) & 0x8000
+  const magnitude = bits & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00
+  if (magnitude >= 0x477ff000) return sign | 0x7c00
+  if (magnitude >= 0x38800000) return sign | shiftedRight(magnitude - 0x38000000, 13)
+  // Subnormal: in units of 2^-24; all below half a unit is zero.
+  const shift = Math.min(126 - (magnitude >>> 23), 25)
+  return sign | shiftedRight((magnitude & 0x7fffff) | 0x800000, shift)
+}
+
+/** value / 2^shift to the nearest whole number, ties to even. */
+function shiftedRight(value: number, shift: number): number {
+  return (value + (1 << (shift - 1)) - 1 + ((value >>> shift) & 1)) >>> shift
+}
+
 /** Elements of a little-endian F32, F16 or BF16 tensor as float32 (exact); a view where the bytes allow one. */
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
   if (dtype === 'F32') {

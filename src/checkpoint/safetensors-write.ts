@@ -4,12 +4,24 @@ import type { DType } from './types.js'
 
 const DTYPES = Object.keys(DTYPE_BITS)
 
-export interface TensorToWrite {
+/** A tensor as the header tells of it. */
+export interface TensorToPlace {
   readonly name: string
   readonly dtype: DType
   readonly shape: readonly number[]
+}
+
+export interface TensorToWrite extends TensorToPlace {
   /** Elements in row-major order, little-endian. */
   readonly data: Uint8Array | Float32Array | Int32Array
+}
+
+/** A file before its data: what it begins with, and the byte at which each tensor begins, in the order given. */
+export interface Placement {
+  readonly header: Uint8Array
+  readonly begins: readonly number[]
+  /** Bytes of the whole file. */
+  readonly end: number
 }
 
 /**
@@ -21,23 +33,44 @@ export function encodeSafetensors(
   tensors: readonly TensorToWrite[],
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array[] {
-  const entries: string[] = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : []
-  const names = new Set(['__metadata__'])
-  let at = 0
   const inOrder = [...tensors].sort(byDtypeThenName)
-  for (const { name, dtype, shape, data } of inOrder) {
-    if (names.has(name)) throw new SovitError('BAD_OPTION', `The tensor name "${name}" is taken. Use each name once.`)
-    names.add(name)
-    const bytes = (shape.reduce((product, n) => product * n, 1) * DTYPE_BITS[dtype]) / 8
+  const { header } = placeTensors(inOrder, metadata)
+  for (const tensor of inOrder) {
+    const { name, dtype, shape, data } = tensor
+    const bytes = bytesOf(tensor)
     if (bytes !== data.byteLength) {
       const needs = `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} needs ${bytes} bytes`
       throw new SovitError('BAD_OPTION', `${needs}, but has ${data.byteLength}. Correct its shape, dtype or data.`)
     }
-    // Written by hand: in an object, a name such as "7" would move to the front and "__proto__" would vanish.
-    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, at + bytes] })}`)
-    at += bytes
   }
-  return [encodeHeader(`{${entries.join(',')}}`), ...inOrder.map(({ data }) => asBytes(data))]
+  return [header, ...inOrder.map(({ data }) => asBytes(data))]
+}
+
+/** Places tensors one after another, in the order given. Throws `BAD_OPTION` for a name used twice. */
+export function placeTensors(
+  tensors: readonly TensorToPlace[],
+  metadata?: Readonly<Record<string, string>>,
+): Placement {
+  const entries: string[] = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : []
+  const names = new Set(['__metadata__'])
+  const starts: number[] = []
+  let at = 0
+  for (const tensor of tensors) {
+    const { name, dtype, shape } = tensor
+    if (names.has(name)) throw new SovitError('BAD_OPTION', `The tensor name "${name}" is taken. Use each name once.`)
+    names.add(name)
+    starts.push(at)
+    const end = at + bytesOf(tensor)
+    // Written by hand: in an object, a name such as "7" would move to the front and "__proto__" would vanish.
+    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`)
+    at = end
+  }
+  const header = encodeHeader(`{${entries.join(',')}}`)
+  return { header, begins: starts.map((start) => header.length + start), end: header.length + at }
+}
+
+function bytesOf({ dtype, shape }: TensorToPlace): number {
+  return (shape.reduce((product, n) => product * n, 1) * DTYPE_BITS[dtype]) / 8
 }
 
 function encodeHeader(json: string): Uint8Array {

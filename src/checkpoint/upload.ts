@@ -1,10 +1,12 @@
 import { SovitError, throwIfAborted } from '../errors.js'
 import type { PlannedWeight, WeightFormat } from '../graph/plan.js'
 import type { Gpu } from '../gpu/device.js'
+import { scaleName } from '../model/layouts.js'
 import { convert } from '../gpu/kernels/convert.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { allocating } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
+import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 /** Bytes handed to the queue before waiting for it: what the driver may hold twice. */
@@ -21,11 +23,13 @@ interface Destination {
   readonly to: WeightFormat
   /** Number of this part among all parts, for reporting what does not fit. */
   readonly part: number
+  /** Of int8 that is converted. */
+  readonly scales?: Scales
 }
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
-  return dtype === 'F32' ? 'f32' : dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : null
+  return dtype === 'F32' ? 'f32' : dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : dtype === 'I8' ? 'i8' : null
 }
 
 /**
@@ -49,7 +53,12 @@ export async function uploadWeights(
         buffers.push(gpu.memory.create(label, elements * ELEMENT_BYTES[format], usage))
       }
     })
-    const destinations = route(weights, buffers, tensors)
+    const converted = convertedInt8(weights, tensors)
+    // A file of its own: few checkpoints are int8, and f32 leaves them so.
+    const scales =
+      converted.size > 0 &&
+      (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
+    const destinations = route(weights, buffers, tensors, scales || new Map())
     const uploader = await Uploader.open(gpu, [...destinations.values()])
     try {
       await checkpoint.stream(
@@ -72,6 +81,7 @@ function route(
   weights: readonly PlannedWeight[],
   buffers: readonly GPUBuffer[],
   tensors: ReadonlyMap<string, TensorInfo>,
+  scales: ReadonlyMap<TensorInfo, Scales>,
 ): Map<TensorInfo, Destination> {
   const destinations = new Map<TensorInfo, Destination>()
   for (const [index, weight] of weights.entries()) {
@@ -81,11 +91,31 @@ function route(
       const from = tensor && weightFormat(tensor.dtype)
       const buffer = buffers[index]
       if (!tensor || !from || !buffer) throw new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
-      destinations.set(tensor, { buffer, start, from, to: weight.format, part: destinations.size })
+      destinations.set(tensor, {
+        buffer,
+        start,
+        from,
+        to: weight.format,
+        part: destinations.size,
+        scales: scales.get(tensor),
+      })
       start += shape.reduce((product, size) => product * size, 1)
     }
   }
   return destinations
+}
+
+/** Matrices of int8 that the plan wants in another form, each with its scales. */
+function convertedInt8(
+  weights: readonly PlannedWeight[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+): ReadonlyMap<TensorInfo, TensorInfo> {
+  const found = new Map<TensorInfo, TensorInfo>()
+  for (const { name } of weights.flatMap(({ format, parts }) => (format === 'i8' ? [] : parts))) {
+    const [tensor, scale] = [tensors.get(name), tensors.get(scaleName(name))]
+    if (tensor?.dtype === 'I8' && scale) found.set(tensor, scale)
+  }
+  return found
 }
 
 /** Writes chunks into their buffers, directly or through a conversion on the GPU. */
@@ -102,7 +132,7 @@ class Uploader {
     const kernels: { from: WeightFormat; to: WeightFormat; kernel: Kernel }[] = []
     for (const { from, to } of destinations) {
       if (from === to || kernels.some((entry) => entry.from === from && entry.to === to)) continue
-      if (to !== 'bf16') kernels.push({ from, to, kernel: convert(from, to) })
+      if (to === 'f32' || to === 'f16') kernels.push({ from, to, kernel: convert(from, to) })
     }
     const pipelines = await compile(
       gpu.device,
@@ -135,8 +165,9 @@ class Uploader {
       const offset = to.start * ELEMENT_BYTES[to.to] + chunk.offset
       this.#gpu.device.queue.writeBuffer(to.buffer, offset, bytes)
     } else {
-      for (let begin = 0; begin < bytes.length; begin += STAGING_BYTES) {
-        this.#convert(bytes.subarray(begin, begin + STAGING_BYTES), chunk.offset + begin, to)
+      const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
+      for (let begin = 0; begin < bytes.length; begin += most) {
+        this.#convert(bytes.subarray(begin, begin + most), chunk.offset + begin, to)
       }
     }
     this.#ahead += bytes.length
@@ -156,6 +187,9 @@ class Uploader {
     const elements = bytes.length / ELEMENT_BYTES[to.from]
     const first = to.start + offset / ELEMENT_BYTES[to.from]
     device.queue.writeBuffer(this.#staging, 0, bytes)
+    if (to.scales) {
+      device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
+    }
     device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first, to.part, 0]))
     const buffers: Readonly<Record<string, GPUBuffer>> = {
       source: this.#staging,

@@ -18,7 +18,8 @@ export const inspect: Command = {
       throw new UsageError(`One model can be inspected at a time, but ${positionals.length} are given.`)
     const ref = modelRef(positionals[0])
     const { source, options } = openable(ref)
-    const { model, positions, tensors, weightBytes, skipped } = await describeTower(source, { ...options, signal })
+    const tower = await describeTower(source, { ...options, signal })
+    const { model, positions, tensors, weightBytes, skipped, metadata } = tower
     const { patch, gelu, table } = model.config
     if (values.json) {
       const json = {
@@ -29,6 +30,7 @@ export const inspect: Command = {
         tensors: tensors.size,
         weightBytes,
         skipped: skipped.length,
+        metadata: Object.fromEntries(metadata),
       }
       return print(`${JSON.stringify(json)}\n`)
     }
@@ -39,6 +41,7 @@ export const inspect: Command = {
       `to read    ${tensors.size} tensors, ${mb(weightBytes)} MB`,
       ...groupsOf(tensors.values()).map((group) => `           ${group}`),
       `to skip    ${skipped.length} tensors${skipped.length > 0 ? `: ${prefixesOf(skipped).join(', ')}` : ''}`,
+      ...[...metadata].map(([key, value], i) => `${(i === 0 ? 'metadata' : '').padEnd(11)}${key}: ${value}`),
     ]
     return print(`${lines.join('\n')}\n`)
   },

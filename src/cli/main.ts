@@ -2,6 +2,7 @@
 import { SovitError } from '../errors.js'
 import { suggest, UsageError } from './args.js'
 import type { Command } from './command.js'
+import { convert } from './convert.js'
 import { encode } from './encode.js'
 import { inspect } from './inspect.js'
 import { laterCommand } from './later.js'
@@ -13,7 +14,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['encode', encode],
   ['preprocess', preprocess],
   ['inspect', inspect],
-  ['convert', laterCommand('convert')],
+  ['convert', convert],
   ['bench', laterCommand('bench')],
 ])
 

@@ -1,4 +1,4 @@
-import { access, constants, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { SovitError, throwIfAborted } from '../errors.js'
 
@@ -39,30 +39,48 @@ export async function checkWritable(path: string): Promise<void> {
   })
 }
 
+/** Writes `parts` one after another to `path`: all or nothing. */
+export function writeWhole(path: string, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+  return allOrNothing(path, async (file) => {
+    for (const part of parts) {
+      throwIfAborted(signal, `Writing ${path}`)
+      await file.writeFile(part)
+    }
+  })
+}
+
+/** Puts bytes at a place of a file that is being written. */
+export type Put = (bytes: Uint8Array, position: number) => Promise<void>
+
+/** Writes to `path` whatever `write` puts, in any order: all or nothing. */
+export function writeInPlaces(path: string, write: (put: Put) => Promise<void>): Promise<void> {
+  return allOrNothing(path, (file) =>
+    write(async (bytes, position) => {
+      for (let done = 0; done < bytes.length;) {
+        done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+      }
+    }),
+  )
+}
+
 /**
- * Writes `parts` one after another to `path`: all or nothing. They go to a temporary name in the same folder, which is
- * renamed at the end, so that a failure or an abort leaves an older file as it was and no half of a new one. A link is
- * followed; a device or a pipe (/dev/null) is written to, not replaced.
+ * `write` gets a temporary file in the same folder, which is renamed at the end, so that a failure or an abort leaves an
+ * older file as it was and no half of a new one. A link is followed; a device or a pipe (/dev/null) is written to, not
+ * replaced.
  */
-export async function writeWhole(path: string, parts: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+async function allOrNothing(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const target = await whereIs(path)
   const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`)
   try {
     const existing = await stat(target).catch(() => null)
-    if (existing?.isFile() === false) {
-      await writeFile(target, parts)
-      return
-    }
-    const file = await open(temporary, 'w')
+    const replaced = existing?.isFile() ?? true
+    const file = await open(replaced ? temporary : target, 'w')
     try {
-      for (const part of parts) {
-        throwIfAborted(signal, `Writing ${path}`)
-        await file.writeFile(part)
-      }
+      await write(file)
     } finally {
       await file.close()
     }
-    await rename(temporary, target)
+    if (replaced) await rename(temporary, target)
   } catch (cause) {
     await rm(temporary, { force: true })
     if (cause instanceof SovitError) throw cause

@@ -4,8 +4,9 @@ import { SovitError, throwIfAborted } from '../errors.js'
 import type { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
-import { checkTower, resolveConfig } from '../model/config.js'
-import { canonicalName, detectLayout, towerTensors } from '../model/layouts.js'
+import { configOf } from '../checkpoint/recorded-config.js'
+import { checkTower, resolveConfig, storedTensors } from '../model/config.js'
+import { canonicalName, detectLayout } from '../model/layouts.js'
 import { resolvePositions } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
 import { checkLoadOptions } from './options.js'
@@ -31,15 +32,15 @@ export interface DescribedTower {
   readonly weightBytes: number
   /** Tensors of the checkpoint that the tower does not use: language model, text tower, heads. They are never read. */
   readonly skipped: readonly string[]
+  /** What the file says of itself. */
+  readonly metadata: ReadonlyMap<string, string>
 }
 
 /** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
 export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
   const start = performance.now()
   checkLoadOptions(options)
-  const checkpoint = await openCheckpoint(source, options)
-  try {
-    const tower = await describe(checkpoint, options)
+  return withTower(source, options, async (checkpoint, tower) => {
     const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
     const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
     throwIfAborted(options.signal, 'The load')
@@ -47,16 +48,23 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
     const { model, positions, weightBytes } = tower
     const load = { ms: performance.now() - start, tuneMs, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
     return { ...built, model, positions, load }
-  } finally {
-    await checkpoint.close()
-  }
+  })
 }
 
 /** Opens a checkpoint and checks it against the network it describes, without reading its weights. */
-export async function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
+export function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
+  return withTower(source, options, (_, tower) => Promise.resolve(tower))
+}
+
+/** What `use` makes of a checkpoint, which is open for as long, and of what its headers say. */
+export async function withTower<T>(
+  source: ModelSource,
+  options: LoadOptions,
+  use: (checkpoint: Checkpoint, tower: DescribedTower) => Promise<T>,
+): Promise<T> {
   const checkpoint = await openCheckpoint(source, options)
   try {
-    return await describe(checkpoint, options)
+    return await use(checkpoint, await describe(checkpoint, options))
   } finally {
     await checkpoint.close()
   }
@@ -68,10 +76,10 @@ async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<D
   const own = checkpoint.names.filter((name) => canonicalName(name, prefix) !== null)
   const described = await checkpoint.describe(own, options.signal)
   const tensors = new Map([...described].map(([name, tensor]) => [name.slice(prefix.length), tensor]))
-  const config = resolveConfig({ tensors, config: checkpoint.config, gelu: options.gelu, layers: options.layers })
+  const config = resolveConfig({ tensors, config: configOf(checkpoint), gelu: options.gelu, layers: options.layers })
   checkTower(config, tensors, prefix)
   const used = new Map<string, TensorInfo>()
-  for (const { name } of towerTensors(config)) {
+  for (const { name } of storedTensors(config, tensors)) {
     const tensor = tensors.get(name)
     if (tensor) used.set(name, tensor)
   }
@@ -83,6 +91,7 @@ async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<D
     tensors: used,
     weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
     skipped: checkpoint.names.filter((name) => !read.has(name)),
+    metadata: checkpoint.metadata,
   }
 }
 

@@ -1,9 +1,9 @@
 import { SovitError } from '../errors.js'
 
-/** Element types of buffers as kernels see them. 16-bit weights and activations lie packed, two to a `u32`. */
-export type ElementType = 'f32' | 'f16' | 'bf16' | 'u32'
+/** Element types of buffers as kernels see them. 16-bit weights and activations lie packed, two to a `u32`, int8 four. */
+export type ElementType = 'f32' | 'f16' | 'bf16' | 'i8' | 'u32'
 
-export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { f32: 4, f16: 2, bf16: 2, u32: 4 }
+export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { f32: 4, f16: 2, bf16: 2, i8: 1, u32: 4 }
 
 /**
  * One buffer of a kernel. `shape` is symbolic: named letters are looked up in the kernel's own `dims` and in the sizes of

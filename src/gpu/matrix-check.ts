@@ -21,6 +21,8 @@ export async function checkProduct(gpu: Gpu, { kernel, layout, pipeline }: Pipel
   const contents: Readonly<Record<string, ArrayBufferView>> = {
     x: encode(x, kernel, 'x'),
     weight: encode(weight, kernel, 'weight'),
+    // Behind the biases of int8 lie scales: all one.
+    bias: new Float32Array(kernel.bindings.some(({ type }) => type === 'i8') ? 2 * N : N).fill(1, N),
     size: Uint32Array.of(ROWS, 0, 0, 0),
   }
   const y = new Float32Array(await run(gpu, { kernel, layout, pipeline }, contents))
@@ -54,6 +56,7 @@ const HALVES = {
 
 function encode(values: Int8Array, { bindings }: Kernel, name: string): ArrayBufferView {
   const type = bindings.find((binding) => binding.name === name)?.type
+  if (type === 'i8') return values
   if (type !== 'f16' && type !== 'bf16') return Float32Array.from(values)
   return Uint16Array.from(values, (value) => HALVES[type][value + 3] ?? 0)
 }

@@ -2,13 +2,14 @@ import { SovitError } from '../errors.js'
 import type { Alternatives, KernelCatalog } from '../gpu/catalog.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import type { VisionConfig } from '../model/config.js'
+import { scaleName } from '../model/layouts.js'
 import type { Network, Parameter, Value } from '../model/network.js'
 import { assignSlots, type Arena, type Lifetime } from './arena.js'
 import { fuse, stepInputs, type FusedStep } from './fuse.js'
 import { columns } from './shapes.js'
 
 /** How a weight lies on the GPU. */
-export type WeightFormat = 'f32' | 'f16' | 'bf16'
+export type WeightFormat = 'f32' | 'f16' | 'bf16' | 'i8'
 
 /** One GPU buffer of weights: parameters stacked by rows, each converted to `format` where it is stored otherwise. */
 export interface PlannedWeight {
@@ -154,15 +155,17 @@ class StepPlanner {
 
   #matmul(step: Fused<'matmul'>): Specialised {
     const weight = this.weights.matrix(step.weights)
+    const form = this.weights.format(weight)
     const alternatives = this.#choices.kernels.matmul({
       K: step.weights[0]?.shape[1] ?? 0,
       N: columnsOf(step, this.#config),
-      weight: this.weights.format(weight),
+      weight: form,
       input: this.#typeOf(step.x),
       output: this.#typeOf(step.out),
       epilogue: step.epilogue,
     })
-    const bias = this.weights.vector(step.biases)
+    const scales = form === 'i8' ? step.weights.map(scaleOf) : []
+    const bias = this.weights.vector([...step.biases, ...scales])
     // Every product binds a residual; those without one do not read it.
     const residual = step.residual === null ? bias : value(step.residual)
     return { alternatives, operands: { x: value(step.x), weight, bias, residual } }
@@ -201,7 +204,7 @@ class WeightList {
     this.#choices = choices
   }
 
-  /** f32 precision keeps the checkpoint's own form, which kernels unpack; parts of different forms meet in f32. */
+  /** f32 precision keeps the checkpoint's own form, which kernels unpack (int8 too); parts of different forms meet in f32. */
   matrix(parts: readonly Parameter[]): Operand & { kind: 'weight' } {
     const [form, ...others] = new Set(parts.map(({ name }) => this.#choices.stored(name)))
     const own = form !== undefined && others.length === 0 ? form : 'f32'
@@ -238,6 +241,10 @@ function run(name: RunBuffer): Operand {
 
 function value(name: Value): Operand {
   return { kind: 'value', value: name }
+}
+
+function scaleOf({ name, shape }: Parameter): Parameter {
+  return { name: scaleName(name), shape: shape.slice(0, 1) }
 }
 
 function rows(parameter: Parameter): number {

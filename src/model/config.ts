@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import { readVisionJson, type VisionJson } from './config-json.js'
-import { blockOf, towerTensors } from './layouts.js'
+import { blockOf, isBlockMatrix, scaleName, towerTensors, type ExpectedTensor } from './layouts.js'
 
 /**
  * Shapes are written in named letters everywhere:
@@ -85,8 +85,8 @@ export function resolveConfig(input: ConfigInput): VisionConfig {
  * Throws `TENSOR_MISSING`, `TENSOR_SHAPE` or `TENSOR_DTYPE` for the first that is not; `prefix` completes its name.
  */
 export function checkTower(config: VisionConfig, tensors: ReadonlyMap<string, TensorShape>, prefix = ''): void {
-  const problems = towerTensors(config)
-    .map(({ name, shape }) => tensorProblem(prefix + name, shape, tensors.get(name)))
+  const problems = storedTensors(config, tensors)
+    .map(({ name, shape }) => tensorProblem(name, shape, tensors.get(name), prefix))
     .filter((problem) => problem !== null)
   const [first, ...more] = problems
   if (!first) return
@@ -94,14 +94,32 @@ export function checkTower(config: VisionConfig, tensors: ReadonlyMap<string, Te
   throw new SovitError(first.code, `${first.message}${others} Check that it is the right checkpoint, and complete.`)
 }
 
-function tensorProblem(name: string, shape: readonly number[], found: TensorShape | undefined): SovitError | null {
+/** The tensors of the tower as a checkpoint stores them: scales follow the matrices of int8. */
+export function storedTensors(config: VisionConfig, tensors: ReadonlyMap<string, TensorShape>): ExpectedTensor[] {
+  return towerTensors(config).flatMap((tensor) => {
+    const { name, shape } = tensor
+    return isInt8(name, tensors.get(name)) ? [tensor, { name: scaleName(name), shape: shape.slice(0, 1) }] : [tensor]
+  })
+}
+
+function isInt8(name: string, found: TensorShape | undefined): boolean {
+  return found?.dtype === 'I8' && isBlockMatrix(name)
+}
+
+function tensorProblem(
+  canonical: string,
+  shape: readonly number[],
+  found: TensorShape | undefined,
+  prefix: string,
+): SovitError | null {
+  const name = prefix + canonical
   const expected = `[${shape.join(', ')}]`
   if (!found) return new SovitError('TENSOR_MISSING', `Tensor ${name} ${expected} is missing.`)
   if (found.shape.length !== shape.length || found.shape.some((n, i) => n !== shape[i])) {
     const has = `[${found.shape.join(', ')}]`
     return new SovitError('TENSOR_SHAPE', `Tensor ${name} has the shape ${has}, expected ${expected}.`)
   }
-  if (!['F32', 'F16', 'BF16'].includes(found.dtype)) {
+  if (!['F32', 'F16', 'BF16'].includes(found.dtype) && !isInt8(canonical, found)) {
     return new SovitError('TENSOR_DTYPE', `Tensor ${name} is ${found.dtype}; weights must be F32, F16 or BF16.`)
   }
   return null

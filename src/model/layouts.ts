@@ -30,7 +30,7 @@ export interface ExpectedTensor {
 
 const PATCH_WEIGHT = 'embeddings.patch_embedding.weight'
 const BLOCK =
-  /^encoder\.layers\.(0|[1-9]\d{0,3})\.(layer_norm[12]|self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.(weight|bias)$/
+  /^encoder\.layers\.(0|[1-9]\d{0,3})\.(layer_norm[12]|self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.(weight|bias|weight_scale)$/
 const OUTSIDE_BLOCKS =
   /^(embeddings\.(patch_embedding\.(weight|bias)|position_embedding\.weight)|post_layernorm\.(weight|bias))$/
 
@@ -58,6 +58,16 @@ export function detectLayout(names: readonly string[], asked = 'auto'): Layout {
     'UNKNOWN_LAYOUT',
     `The checkpoint has several vision towers: ${all}. Choose one with \`layout\`.`,
   )
+}
+
+/** Whether a canonical name is one of a matrix of a block, which may be stored as int8 (docs/int8.md). */
+export function isBlockMatrix(name: string): boolean {
+  return /_proj\.weight$|\.fc[12]\.weight$/.test(name)
+}
+
+/** Name of the scales that lie beside a matrix of int8. */
+export function scaleName(matrix: string): string {
+  return `${matrix}_scale`
 }
 
 /** `name` without `prefix`, when what remains is the canonical name of a tensor of the tower; else null. */

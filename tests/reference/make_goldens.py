@@ -13,6 +13,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import tower
+from int8 import dequantise, quantise
 from models import MODELS, TinyModel, tower_tensors, write_model
 from pixels import test_bytes, test_pixels
 from shape import Shape
@@ -75,6 +76,23 @@ def tiny_entry(model: TinyModel) -> dict:
     }
 
 
+def int8_entry(name: str, of: str, keep: str | None, grids: dict[tuple[int, int], str]) -> dict:
+    """A tiny checkpoint, quantised; torch computes with the numbers that its codes stand for."""
+    model = next(model for model in MODELS if model.name == of)
+    tensors = quantise(tower_tensors(model), keep)
+    folder = FIXTURES / "models" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({model.prefix + key: tensor for key, tensor in tensors.items()}, folder / "model.safetensors")
+    return {
+        "name": name,
+        "folder": f"tests/fixtures/models/{name}",
+        "files": ["model.safetensors"],
+        "layout": model.prefix.rstrip(".") or "bare",
+        "of": f"tests/fixtures/models/{of}",
+        **write_goldens(name, model.shape, dequantise(tensors), grids),
+    }
+
+
 def built_in_entry() -> dict:
     shape = Shape(width=144, heads=2, mlp=528, layers=4, table=70)
     grids = {(1, 1): "navit", (2, 3): "navit", (32, 32): "navit", (3, 143): "navit"}
@@ -114,7 +132,13 @@ def main() -> None:
         "torch": torch.__version__.split("+")[0],
         "transformers": transformers.__version__,
         "pixels": pixel_checks(),
-        "models": [*map(tiny_entry, MODELS), built_in_entry()],
+        "models": [
+            *map(tiny_entry, MODELS),
+            built_in_entry(),
+            int8_entry("int8-bf16", "minicpmv-sharded-bf16", None, {(7, 5): "navit", (24, 43): "navit"}),
+            # k apart from q and v, which a fused kernel must notice.
+            int8_entry("int8-mixed", "bare-mixed", "k_proj", {(2, 3): "navit", (16, 16): "table"}),
+        ],
     }
     (FIXTURES / "goldens.json").write_text(json.dumps(manifest, indent=2) + "\n")
 

@@ -5,7 +5,7 @@ const GUARD_WORDS = 64
 const GUARD = 0x7fc0dead // a NaN with a payload: read by mistake, it spreads
 let poison = 0x7fc10000
 
-export type KernelInputs = Readonly<Record<string, Uint32Array | Float32Array | Uint16Array>>
+export type KernelInputs = Readonly<Record<string, Uint32Array | Float32Array | Uint16Array | Int8Array>>
 
 /**
  * Runs one kernel with poisoned outputs (`read_write` buffers hold what the test gives) and guard words around them, and returns the raw words of each output.

@@ -62,7 +62,7 @@ function product<T extends readonly (readonly unknown[])[]>(...lists: T): { [K i
 }
 
 // Every form that a kernel comes in, in the sizes of SoViT-400m and in small, odd ones.
-const MATMULS = product([1152, 36], [4304, 52], WEIGHTS, FLOATS, FLOATS, EPILOGUES).map(
+const MATMULS = product([1152, 36], [4304, 52], [...WEIGHTS, 'i8'] as const, FLOATS, FLOATS, EPILOGUES).map(
   ([K, N, weight, input, output, epilogue]) => ({ K, N, weight, input, output, epilogue }),
 )
 const PATCH_EMBEDS = product([2, 14, 16], WEIGHTS, WEIGHTS).map(([patch, weight, table]) => {
@@ -89,7 +89,7 @@ const ATTENTION_ON_MATRICES = product([4, 24, 72, 128], SHAPES).flatMap(([headSi
   const specs = FLOATS.map((type) => ({ heads: 3, headSize, type })).filter((spec) => attentionMatrixFits(spec, shape))
   return product(specs, attentionMatrixVariants(shape)).map(([spec, variant]) => attentionMatrix(spec, shape, variant))
 })
-const CONVERSIONS = product(WEIGHTS, FLOATS)
+const CONVERSIONS = product([...WEIGHTS, 'i8'] as const, FLOATS)
 const RESIZES = product([3, 4] as const, ['pixels', 'values'] as const)
 
 const ON_MATRICES = SHAPES.flatMap((shape) => {

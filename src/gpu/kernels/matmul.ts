@@ -73,7 +73,7 @@ export function ranked(tiles: readonly MatmulTile[], { N }: Pick<MatmulSpec, 'N'
 
 /**
  * `y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])`, weights as the checkpoint stores them, sums in f32 in increasing
- * k. Binds `x`, `weight`, `bias` (f32), `residual` (f32; only that epilogue reads it, others bind what they like), `y`,
+ * k. Binds `x`, `weight`, `bias` (f32; where weights are int8, the scales of their rows follow, by which sums are multiplied first), `residual` (f32; only that epilogue reads it, others bind what they like), `y`,
  * and `size` (P, 0, 0, 0).
  *
  * @throws SovitError `SHADER` when K or N is not a multiple of 4.
@@ -93,7 +93,7 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
     bindings: [
       { name: 'x', access: 'read', type: input, shape: ['P', 'K'] },
       { name: 'weight', access: 'read', type: weight, shape: ['N', 'K'] },
-      { name: 'bias', access: 'read', type: 'f32', shape: ['N'] },
+      { name: 'bias', access: 'read', type: 'f32', shape: weight === 'i8' ? [2, 'N'] : ['N'] },
       { name: 'residual', access: 'read', type: 'f32', shape: epilogue === 'residual' ? ['P', 'N'] : ['N'] },
       { name: 'y', access: 'write', type: output, shape: ['P', 'N'] },
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },

@@ -1,7 +1,7 @@
 import { SovitError } from '../../errors.js'
 
-/** Forms in which a checkpoint's weights lie on the GPU. */
-export type WeightType = 'f32' | 'f16' | 'bf16'
+/** Forms in which a checkpoint's weights lie on the GPU; only matrices of blocks are `i8`, with a scale for each row. */
+export type WeightType = 'f32' | 'f16' | 'bf16' | 'i8'
 
 /** Name of the form in shaders (`const WEIGHT = BF16;`). */
 export const weightConst = (type: WeightType): string => type.toUpperCase()

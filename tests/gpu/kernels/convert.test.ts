@@ -22,17 +22,23 @@ interface Options {
   /** Words of `status` and the one of this tensor. */
   readonly tensors?: number
   readonly index?: number
+  /** Values of `source`, where it holds more than these. */
+  readonly E?: number
 }
 
 /** Converts raw elements and returns all of the result, poison included, and the status words. */
 async function run(from: WeightType, to: 'f32' | 'f16', source: Uint32Array | Uint16Array, options: Options = {}) {
-  const { kernel = convert, first = 0, tensors = 1, index = 0 } = options
-  const E = source.length
+  const { kernel = convert, first = 0, tensors = 1, index = 0, E = source.length } = options
   const targetElements = first + E + KEPT + ((first + E) % 2)
   const result = to === 'f32' ? new Uint32Array(targetElements) : new Uint16Array(targetElements)
   const size = Uint32Array.of(E, first, index, 0)
   const inputs = { source, result: result.fill(POISON), status: new Uint32Array(tensors), size }
-  const outputs = await runKernel(device, kernel(from, to), inputs, { E, targetElements, tensors })
+  const outputs = await runKernel(device, kernel(from, to), inputs, {
+    E,
+    words: source.length,
+    targetElements,
+    tensors,
+  })
   const words = outputs.result ?? new Uint32Array()
   const elements = to === 'f32' ? words : new Uint16Array(words.buffer, words.byteOffset, words.length * 2)
   return { elements, status: [...(outputs.status ?? [])] }
@@ -141,6 +147,43 @@ describe('to f16, to the nearest, ties to even', () => {
     for (const half of [0x4780, 0xc780, 0x7f80, 0x7fc0]) {
       expect((await run('bf16', 'f16', Uint16Array.of(0, half))).status).toEqual([1])
     }
+  })
+})
+
+describe('from int8', () => {
+  const [columns, rows] = [12, 9]
+  // f16: subnormal, the largest below which codes fit f16 too, and others.
+  const SCALES = [2 ** -24, 3 * 2 ** -24, 2 ** -14, 511, 1, 0.0123, 1e-3, 0, 3.7].map(numberToF16).map(f16ToNumber)
+  const codes = Int8Array.from({ length: columns * rows }, (_, i) => ((i * 37) % 256) - 128)
+
+  /** As the upload does: a piece that begins and ends within rows. */
+  function piece(first: number, end: number): Uint32Array {
+    const scales = SCALES.slice(Math.floor(first / columns), Math.ceil(end / columns))
+    const bytes = new Int8Array(Math.ceil((end - first) / 4) * 4)
+    bytes.set(codes.subarray(first, end))
+    return Uint32Array.of(...new Uint32Array(bytes.buffer), columns, first % columns, ...bitsOf(scales))
+  }
+
+  it.each(['f32', 'f16'] as const)('multiplies by the scale of its row: to %s', async (to) => {
+    const exact = [...codes].map((code, i) => code * (SCALES[Math.floor(i / columns)] ?? NaN))
+    for (const [first, end] of [
+      [0, columns * rows],
+      [16, 102],
+      [40, 56],
+    ] as const) {
+      const expected = to === 'f32' ? bitsOf(exact) : Uint16Array.from(exact, numberToF16)
+      const { elements, status } = await run('i8', to, piece(first, end), { E: end - first, first })
+      expect(elements.slice(first, end)).toEqual(expected.slice(first, end))
+      expect(elements[first - 1] ?? POISON).toBe(POISON)
+      expect(status).toEqual([0])
+    }
+    const twin = await run('i8', 'f32', piece(16, 102), { E: 86, kernel: convertNaive })
+    expect([...new Float32Array(twin.elements.slice(0, 86).buffer)]).toEqual(exact.slice(16, 102))
+  })
+
+  it('reports what does not fit f16', async () => {
+    const source = Uint32Array.of(0x7f7f7f7f, 4, 0, ...bitsOf([600]))
+    expect((await run('i8', 'f16', source, { E: 4 })).status).toEqual([1])
   })
 })
 

@@ -3,7 +3,7 @@ import type { Kernel } from '../../../src/gpu/kernel.js'
 import { patchEmbedNaive } from '../../../src/gpu/kernels/naive/patch-embed.js'
 import { patchEmbed, type PatchEmbedSpec } from '../../../src/gpu/kernels/patch-embed.js'
 import { testDevice } from '../../support/device.js'
-import { compare, decode, encode, normals, random } from '../../support/numbers.js'
+import { compare, decode, encode, normals, random, type FloatType } from '../../support/numbers.js'
 import { runKernel } from '../../support/run-kernel.js'
 
 let device: GPUDevice
@@ -13,6 +13,8 @@ beforeAll(async () => {
 
 /** Pictures in pixels, [width, height]; only their whole patches are embedded. */
 interface Case extends PatchEmbedSpec {
+  readonly weight: FloatType
+  readonly table: FloatType
   readonly pictures: readonly (readonly [number, number])[]
 }
 

@@ -228,6 +228,16 @@ describe('checking the tower', () => {
     await expectError(() => checkTower(config, tensors), 'TENSOR_SHAPE', name, '[1152, 1152, 1]')
   })
 
+  it('takes int8 for the matrices of blocks, with their scales', async () => {
+    const name = 'encoder.layers.1.self_attn.q_proj.weight'
+    const tensors = tower().set(name, { shape: [1152, 1152], dtype: 'I8' })
+    await expectError(() => checkTower(config, tensors), 'TENSOR_MISSING', `${name}_scale`, '[1152]')
+    tensors.set(`${name}_scale`, { shape: [1152, 1], dtype: 'F16' })
+    await expectError(() => checkTower(config, tensors), 'TENSOR_SHAPE', `${name}_scale`)
+    tensors.set(`${name}_scale`, { shape: [1152], dtype: 'F16' })
+    expect(() => checkTower(config, tensors)).not.toThrow()
+  })
+
   it('names a tensor of a dtype that is no weight', () =>
     expectError(
       () => checkTower(config, tower({}, 'I8')),

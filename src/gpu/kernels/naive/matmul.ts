@@ -17,7 +17,7 @@ export function matmulNaive({ K, N, weight, input, output, epilogue }: MatmulSpe
     bindings: [
       { name: 'x', access: 'read', type: input, shape: ['P', 'K'] },
       { name: 'weight', access: 'read', type: weight, shape: ['N', 'K'] },
-      { name: 'bias', access: 'read', type: 'f32', shape: ['N'] },
+      { name: 'bias', access: 'read', type: 'f32', shape: weight === 'i8' ? [2, 'N'] : ['N'] },
       { name: 'residual', access: 'read', type: 'f32', shape: ['P', 'N'] },
       { name: 'y', access: 'write', type: output, shape: ['P', 'N'] },
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },

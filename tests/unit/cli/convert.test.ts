@@ -1,0 +1,130 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { readSafetensors, type TensorInMemory } from '../../../src/checkpoint/safetensors-read.js'
+import { convert } from '../../../src/cli/convert.js'
+import { describeTower } from '../../../src/encoder/load.js'
+import { towerTensors } from '../../../src/model/layouts.js'
+import { serve } from '../../support/serve.js'
+
+const MODELS = 'tests/fixtures/models'
+
+let folder: string
+let out: string
+let said = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sovit-convert-'))
+  out = join(folder, 'out.safetensors')
+  said = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text: unknown, ...rest: unknown[]) => {
+    said += String(text)
+    const done = rest.at(-1) as (() => void) | undefined
+    done?.()
+    return true
+  })
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(folder, { recursive: true })
+})
+
+const signal = new AbortController().signal
+const run = (...args: string[]) => convert.run([...args, '--out', out], signal)
+const tensorsOf = (path: string) => readSafetensors(readFileSync(path))
+const describeFile = (path: string) => describeTower(pathToFileURL(path), {})
+
+/** `toEqual` takes seconds for this many bytes. */
+function same(a: TensorInMemory, b: TensorInMemory | undefined): boolean {
+  return a.dtype === b?.dtype && String(a.shape) === String(b.shape) && Buffer.compare(a.data, b.data) === 0
+}
+
+/** All tensors of a fixture, whatever its shards. */
+function stored(model: string) {
+  const files = readdirSync(`${MODELS}/${model}`).filter((name) => name.endsWith('.safetensors'))
+  return new Map(files.flatMap((name) => [...tensorsOf(`${MODELS}/${model}/${name}`)]))
+}
+
+describe('convert', () => {
+  it.each(readdirSync(MODELS).filter((name) => !name.startsWith('int8')))(
+    '%s: the tensors of the tower alone, bit for bit, in the order of the network',
+    async (model) => {
+      await run(`${MODELS}/${model}`)
+      const before = await describeTower(pathToFileURL(`${MODELS}/${model}/`), {})
+      const after = await describeFile(out)
+      expect(after.model).toMatchObject({ layout: before.model.layout, dtype: before.model.dtype })
+      expect(after.model.config).toEqual(before.model.config)
+      expect(after.skipped).toEqual([])
+      const names = towerTensors(before.model.config).map(({ name }) => name)
+      expect([...after.tensors.values()].sort((a, b) => a.begin - b.begin)).toEqual(
+        names.map((name) => after.tensors.get(name)),
+      )
+      const originals = stored(model)
+      for (const [name, tensor] of tensorsOf(out)) expect(same(tensor, originals.get(name)), name).toBe(true)
+      expect(said).toMatch(/: \d+ tensors, .* MB/)
+    },
+  )
+
+  it('records where the tensors are from, through a second conversion too', async () => {
+    const server = await serve(MODELS)
+    try {
+      await run(`${server.origin}/siglip-erf-f16/`)
+      const origin = { format: 'pt', 'sovit.source': `${server.origin}/siglip-erf-f16/` }
+      const { metadata } = await describeFile(out)
+      expect(Object.fromEntries(metadata)).toMatchObject(origin)
+      const first = out
+      out = join(folder, 'second.safetensors')
+      await run(first)
+      expect(readFileSync(out).equals(readFileSync(first))).toBe(true)
+    } finally {
+      await server.close()
+    }
+  })
+
+  it('says nothing of the folders of this machine', async () => {
+    await run(`${MODELS}/siglip-f32`)
+    expect((await describeFile(out)).metadata.get('sovit.source')).toBe('siglip-f32')
+  })
+
+  it('refuses to write over what it reads, and leaves nothing behind a failure', async () => {
+    await run(`${MODELS}/siglip-f32`)
+    const bytes = readFileSync(out)
+    await expect(run(out)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    expect(readFileSync(out).equals(bytes)).toBe(true)
+    const aborted = convert.run([`${MODELS}/siglip-f32`, '--out', out], AbortSignal.abort())
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(readFileSync(out).equals(bytes)).toBe(true)
+    expect(readdirSync(folder)).toEqual(['out.safetensors'])
+  })
+})
+
+describe('convert --weights int8', () => {
+  it.each([
+    ['int8-bf16', 'minicpmv-sharded-bf16'],
+    ['int8-mixed', 'bare-mixed'],
+  ])("%s: torch's codes and scales of %s, bit for bit", async (expected, model) => {
+    await run(`${MODELS}/${model}`, '--weights', 'int8')
+    const tensors = tensorsOf(out)
+    const compared = [...stored(expected)].filter(([name]) => !name.includes('.k_proj.weight'))
+    for (const [name, tensor] of compared) expect(same(tensor, tensors.get(name)), name).toBe(true)
+    expect(compared.filter(([, { dtype }]) => dtype === 'I8').length).toBeGreaterThan(4)
+  })
+
+  it('leaves int8 as it is', async () => {
+    await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
+    const first = out
+    out = join(folder, 'second.safetensors')
+    for (const weights of ['int8', 'stored']) {
+      await run(first, '--weights', weights)
+      expect(readFileSync(out).equals(readFileSync(first)), weights).toBe(true)
+    }
+  })
+
+  it('puts all scales before all else, so that who needs them first can have them by one request', async () => {
+    await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
+    const kinds = [...tensorsOf(out).keys()].map((name) => name.endsWith('_scale'))
+    expect(kinds.indexOf(false)).toBe(12)
+    expect(kinds.lastIndexOf(true)).toBe(11)
+  })
+})
