@@ -22,7 +22,7 @@ function table(columns: readonly string[], rows: Section['rows']): HTMLTableElem
     row.append(...others.map((text, i) => element('td', { textContent: text, className: classes[i + 1] ?? '' })))
     return row
   })
-  const whole = element('table', { className: columns.length > 2 ? '' : 'facts' })
+  const whole = element('table', { className: columns.length > 2 ? '' : 'words' })
   whole.createTHead().append(head)
   whole.createTBody().append(...body)
   return whole
