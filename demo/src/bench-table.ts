@@ -1,4 +1,4 @@
-import type { Section } from 'sovit/bench'
+import { numericColumns, type Section } from 'sovit/bench'
 import { byId } from './dom.js'
 
 /** Adds a part of the report to the page. */
@@ -11,15 +11,18 @@ export function showSection({ title, columns, rows, notes }: Section): void {
 }
 
 function table(columns: readonly string[], rows: Section['rows']): HTMLTableElement {
+  const classes = numericColumns(rows, columns.length).map((numeric) => (numeric ? 'number' : ''))
   const head = element('tr', {})
-  head.append(...columns.map((text) => element('th', { scope: 'col', textContent: text })))
+  head.append(
+    ...columns.map((text, i) => element('th', { scope: 'col', textContent: text, className: classes[i] ?? '' })),
+  )
   const body = rows.map(([first, ...others]) => {
     const row = element('tr', {})
     row.append(element('th', { scope: 'row', textContent: first ?? '' }))
-    row.append(...others.map((text) => element('td', { textContent: text })))
+    row.append(...others.map((text, i) => element('td', { textContent: text, className: classes[i + 1] ?? '' })))
     return row
   })
-  const whole = element('table', {})
+  const whole = element('table', { className: columns.length > 2 ? '' : 'words' })
   whole.createTHead().append(head)
   whole.createTBody().append(...body)
   return whole

@@ -22,13 +22,16 @@ async function measure(): Promise<void> {
   byId('alert', HTMLDivElement).hidden = true
   busy(true)
   try {
-    for await (const section of bench({ gpu: navigator.gpu, ...choices(), onPhase: say })) {
+    for await (const section of bench({ gpu: navigator.gpu, ...choices(), signal, onPhase: say })) {
       report.push(section)
       showSection(section)
-      if (signal.aborted) break
     }
-    say(signal.aborted ? 'Stopped' : 'Done')
+    say('Done')
   } catch (error) {
+    if (signal.aborted) {
+      say('Stopped: the report ends here')
+      return
+    }
     say('It went wrong')
     byId('alert-text', HTMLParagraphElement).textContent = error instanceof Error ? error.message : String(error)
     byId('alert', HTMLDivElement).hidden = false
@@ -61,7 +64,7 @@ setup.addEventListener('submit', (event) => {
 })
 stop.addEventListener('click', () => {
   stopping.abort()
-  say('Stopping after this part')
+  say('Stopping after this measurement')
 })
 copy.addEventListener('click', () => {
   const text = [`## sovit on ${navigator.userAgent}\n`, ...report.map(markdown)].join('\n')

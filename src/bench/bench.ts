@@ -1,4 +1,5 @@
 import type { Precision } from '../encoder/types.js'
+import { throwIfAborted } from '../errors.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { KernelTraits } from '../gpu/catalog.js'
 import { Gpu } from '../gpu/device.js'
@@ -25,6 +26,8 @@ export interface BenchOptions {
   readonly scaling?: boolean
   /** Arithmetics of the encoder, of those that the device has. Default: on a GPU all, on a rasteriser what `auto` takes. */
   readonly arithmetics?: readonly Arithmetic[]
+  /** Ends it before whatever would be measured next. */
+  readonly signal?: AbortSignal
   /** Is told what is measured next. */
   readonly onPhase?: (what: string) => void
 }
@@ -75,9 +78,16 @@ export function planBench(
   }
 }
 
-/** Measures a device, its kernels and the whole encoder, on synthetic weights; gives each part when it is ready. */
+/**
+ * Measures a device, its kernels and the whole encoder, on synthetic weights; gives each part when it is ready.
+ *
+ * @throws SovitError `ABORTED`, `NO_WEBGPU`, `NO_ADAPTER`, `OUT_OF_MEMORY`
+ */
 export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
-  const phase = options.onPhase ?? (() => undefined)
+  const phase = (what: string): void => {
+    throwIfAborted(options.signal, 'The bench')
+    options.onPhase?.(what)
+  }
   const gpu = await Gpu.open({ gpu: options.gpu })
   const plan = planBench(gpu, options)
   const config = sovit400m(plan.layers)

@@ -1,2 +1,2 @@
 export { bench, planBench, type BenchOptions, type BenchPlan } from './bench.js'
-export { markdown, type Section } from './report.js'
+export { markdown, numericColumns, type Section } from './report.js'

@@ -12,12 +12,20 @@ export interface Section {
 /** Markdown that is also a table on a terminal: columns are padded, numbers are at the right. */
 export function markdown({ title, columns, rows, notes }: Section): string {
   const widths = columns.map((column, i) => Math.max(3, ...[column, ...rows.map((row) => row[i] ?? '')].map(length)))
+  const right = numericColumns(rows, columns.length)
   const line = (cells: readonly string[]) =>
-    `| ${widths.map((width, i) => pad(cells[i] ?? '', width, i > 0 && isNumeric(i))).join(' | ')} |`
-  const isNumeric = (i: number) => rows.every((row) => /^[\d.,%×–<±()toµnm?es -]*$/.test(row[i] ?? ''))
-  const ruler = `| ${widths.map((width, i) => (isNumeric(i) ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`
+    `| ${widths.map((width, i) => pad(cells[i] ?? '', width, right[i] ?? false)).join(' | ')} |`
+  const ruler = `| ${widths.map((width, i) => (right[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`
   const table = rows.length > 0 ? [line(columns), ruler, ...rows.map(line)] : []
   return [`### ${title}`, '', ...table, ...notes.map((note) => `\n${note}`), ''].join('\n')
+}
+
+/** A number with its unit, or two (`353 to 423 ms`), or that there is none. */
+const NUMBER = /^(?:|–|[\d.]+(?:e[+-]\d+)?(?: to [\d.]+)?[%×]?(?: \p{L}[\w/]*)?)$/u
+
+/** Columns that hold nothing but numbers, which belong at the right; the first one names its row. */
+export function numericColumns(rows: Section['rows'], columns: number): readonly boolean[] {
+  return Array.from({ length: columns }, (_, i) => i > 0 && rows.every((row) => NUMBER.test(row[i] ?? '')))
 }
 
 function pad(text: string, width: number, right: boolean): string {

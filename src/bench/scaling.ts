@@ -62,7 +62,7 @@ export async function measureScaling(
       const arenaBytes = encoder.gpuBytes - weightBytes
       reports.push({ pictures: load.pictures, tokens, timing, attention, flops, arenaBytes })
     }
-    return scalingSection(reports, `${precision}, ${layers} of 27 blocks`)
+    return scalingSection(reports, `${precision}, arithmetic ${encoder.arithmetic}, ${layers} of 27 blocks`)
   } finally {
     encoder.dispose()
   }

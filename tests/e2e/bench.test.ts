@@ -70,3 +70,17 @@ test('measures the smallest picture, and hands out a report', async () => {
   })
   expect({ violations, complaints }).toEqual({ violations: [], complaints: [] })
 })
+
+test('stops between two measurements, and keeps what it has', async () => {
+  const { page, complaints } = await open(1280, 'light')
+  const phase = page.locator('#phase')
+  await page.getByText('56 × 56').click()
+  await page.getByRole('button', { name: 'Measure' }).click()
+  await expect.poll(() => phase.textContent(), { timeout: 60_000 }).toMatch(/^Kernels/)
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await expect.poll(() => phase.textContent(), { timeout: 60_000 }).toMatch(/^Stopped/)
+  expect(await page.locator('#sections h2').allTextContents()).toEqual(['Device', 'Measured peak'])
+  expect(await page.getByRole('button', { name: 'Copy' }).isEnabled()).toBe(true)
+  expect(await page.locator('#alert').isVisible()).toBe(false)
+  expect(complaints).toEqual([])
+})
