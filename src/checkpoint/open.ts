@@ -29,9 +29,9 @@ export async function openCheckpoint(source: ModelSource, options: LocateOptions
   const config = await readConfig(place, meter, signal)
   if (place.weights) return openFile(place.name, config, place.weights, meter, signal)
   const { folder } = place
-  const whole = await folder.find(WEIGHTS, signal)
+  const whole = place.index ? null : await folder.find(WEIGHTS, signal)
   if (whole) return openFile(place.name, config, whole, meter, signal)
-  const index = await folder.find(INDEX, signal)
+  const index = place.index ?? (await folder.find(INDEX, signal))
   if (index) return openSharded(place.name, config, index, folder, meter, signal)
   const only = folder.weightFiles?.length === 1 ? await folder.find(String(folder.weightFiles[0]), signal) : null
   if (only) return openFile(place.name, config, only, meter, signal)

@@ -17,10 +17,10 @@ export interface Folder {
   readonly weightFiles?: readonly string[]
 }
 
-/** Where a checkpoint lies: in a file (and perhaps config.json beside it), or somewhere in a folder. */
+/** Where a checkpoint lies: in a file (and perhaps config.json beside it), or somewhere in a folder, by an index or not. */
 export type Place =
   | { readonly name: string; readonly weights: ByteSource; readonly folder: Folder | null }
-  | { readonly name: string; readonly weights: null; readonly folder: Folder }
+  | { readonly name: string; readonly weights: null; readonly folder: Folder; readonly index?: ByteSource }
 
 export interface LocateOptions extends OpenOptions {
   /** Revision of a hub repository. Default `main`. */
@@ -72,7 +72,7 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
   }
   const folder = urlFolder(new URL('.', url), options.fetch)
   if (url.pathname.endsWith('/')) return { name, weights: null, folder }
-  return { name, weights: httpSource(url, options.fetch), folder }
+  return besideOthers(name, httpSource(url, options.fetch), folder)
 }
 
 async function locatePath(path: string): Promise<Place> {
@@ -81,7 +81,12 @@ async function locatePath(path: string): Promise<Place> {
   if (kind === null) throw new SovitError('NOT_FOUND', `There is no file or folder ${path}. Check the path.`)
   if (kind === 'folder') return { name: path, weights: null, folder: pathFolder(path) }
   const folder = /^(.*)[/\\]/.exec(path)?.[1] ?? '.'
-  return { name: path, weights: nodeFileSource(path), folder: pathFolder(folder) }
+  return besideOthers(path, nodeFileSource(path), pathFolder(folder))
+}
+
+/** A file that was named: weights, or the index of a folder's shards. */
+function besideOthers(name: string, file: ByteSource, folder: Folder): Place {
+  return name.endsWith('.index.json') ? { name, weights: null, folder, index: file } : { name, weights: file, folder }
 }
 
 /** A file of its own, as pages never need it. */

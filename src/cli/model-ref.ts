@@ -5,8 +5,8 @@ import { builtInModel } from '../built-in.js'
 import type { LoadOptions } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 
-export const MODEL_HELP = `MODEL is a .safetensors file, a folder (config.json beside model.safetensors or its index and shards),
-an http(s) address of either (a folder's ends in /), hf:OWNER/REPO[@REVISION], or OWNER/REPO.
+export const MODEL_HELP = `MODEL is a .safetensors file, an .index.json beside its shards, a folder (config.json beside model.safetensors or its
+index and shards), an http(s) address of either (a folder's ends in /), hf:OWNER/REPO[@REVISION], or OWNER/REPO.
 Default: the tiny model that comes with the package.`
 
 /** A model as the user named it, and where its files lie. */

@@ -97,7 +97,7 @@ async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOption
   if (byRule && !software) return { choices: new Map(), pipelines: new Map() }
   // A file of its own: small networks, and those who choose by rule, need not load it.
   const { cacheStore, chooseForRasteriser, tune } = await import('../gpu/tuner.js')
-  const distinct = [...new Map(plan.steps.map(({ alternatives }) => [alternatives[0], alternatives])).values()]
+  const distinct = [...new Set(plan.steps.map(({ alternatives }) => alternatives))]
   if (byRule) return chooseForRasteriser(gpu.info, distinct)
   return tune(gpu, distinct, tuning === true ? cacheStore() : tuning, { signal })
 }

@@ -62,8 +62,9 @@ export class KernelCatalog {
     if (!first) throw new SovitError('SHADER', 'There is no kernel for this step.')
     const known = this.#known.find(([one]) => one.code === first.code && equal(one.dims, first.dims))
     if (known) return known
-    this.#known.push([first, ...others])
-    return [first, ...others]
+    const fresh: Alternatives = [first, ...others]
+    this.#known.push(fresh)
+    return fresh
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright'
 import { build, type Rolldown } from 'vite'
@@ -43,8 +44,10 @@ export class WebRace {
       const name = basename(new URL(route.request().url()).pathname)
       if (name === '')
         return route.fulfill({ contentType: 'text/html', body: '<script type=module src=page.js></script>' })
-      if (name === 'page.js') return route.fulfill({ contentType: 'text/javascript', body: code })
-      return route.fulfill({ path: join(name.startsWith('ort') ? dist : subject.folder, name) })
+      const body = code.get(name)
+      if (body !== undefined) return route.fulfill({ contentType: 'text/javascript', body })
+      const path = join(name.startsWith('ort') ? dist : subject.folder, name)
+      return existsSync(path) ? route.fulfill({ path }) : route.fulfill({ status: 404 })
     })
     await page.goto(`${ORIGIN}/`)
     await page.waitForFunction(() => 'racers' in globalThis)
@@ -91,15 +94,18 @@ export class WebRace {
   }
 }
 
-/** The page's script, with the library from its sources. */
-async function pageCode(): Promise<string> {
+/** The page's scripts by name, with the library from its sources: `page.js`, and what that loads when it needs it. */
+async function pageCode(): Promise<ReadonlyMap<string, string>> {
   const entry = join(import.meta.dirname, 'ort-web-page.ts')
+  const output = { entryFileNames: 'page.js', chunkFileNames: '[name]-[hash].js' }
   const built = (await build({
     configFile: false,
     logLevel: 'error',
-    build: { write: false, target: 'es2022', rolldownOptions: { input: entry, external: [/^\/ort/] } },
+    build: { write: false, target: 'es2022', rolldownOptions: { input: entry, external: [/^\/ort/], output } },
   })) as Rolldown.RolldownOutput
-  return built.output[0].code
+  return new Map(
+    built.output.flatMap((one) => (one.type === 'chunk' ? [[basename(one.fileName), one.code] as const] : [])),
+  )
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
