@@ -1,3 +1,5 @@
+import type { Patience } from './http-ask.js'
+
 /** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
 export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
 
@@ -81,6 +83,8 @@ export interface ByteSource {
 export interface OpenOptions {
   readonly signal?: AbortSignal
   readonly fetch?: typeof fetch
+  /** How long is waited for a server; for tests. */
+  readonly patience?: Patience
 }
 
 export interface StreamOptions {
