@@ -7,7 +7,16 @@
  * One closed range `bytes=a-b` is a CORS-safelisted header (Fetch standard, 2.2.2), so it needs no preflight.
  */
 import { SovitError } from '../errors.js'
-import { contentLength, contentRange, cutOff, noRanges, Passing, rangeProblem, validators } from './http-answer.js'
+import {
+  contentLength,
+  contentRange,
+  cutOff,
+  encodingOf,
+  noRanges,
+  Passing,
+  rangeProblem,
+  validators,
+} from './http-answer.js'
 import type { Known } from './http-answer.js'
 import { ask, remoteFile, retried, type Answer, type Patience, type RemoteFile } from './http-ask.js'
 import { truncated } from './memory.js'
@@ -40,6 +49,10 @@ export function httpSource(url: URL, fetcher?: typeof fetch, patience?: Patience
       if (known.whole) return known.whole.subarray(begin, end)
       return readRange(file, known, begin, into.subarray(0, end - begin), signal)
     },
+    async version(signal) {
+      const { etag, modified, size } = await probe(signal)
+      return etag?.startsWith('"') ? etag : modified && `${modified}/${size}`
+    },
   }
 }
 
@@ -55,6 +68,8 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
       const whole = await readSmall(answer, file.name, signal)
       return { ...known, size: whole.length, whole }
     }
+    const encoded = encodingOf(response, file.name)
+    if (encoded) throw encoded
     if ((await answer.next(signal)) === null) throw cutOff(file.name, 1, 0)
     return { ...known, size: contentRange(response)?.total ?? (await sizeByLength(file, signal)) }
   } finally {

@@ -76,6 +76,13 @@ export interface ByteSource {
   size(signal?: AbortSignal): Promise<number>
   /** Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation. */
   read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
+  /**
+   * An identity of the content, for caches: the strong ETag, else Last-Modified with the size; null when the server lets
+   * neither be seen. Other content has another version.
+   */
+  version?(signal?: AbortSignal): Promise<string | null>
+  /** Whether bytes come only in the order of the file, so that those before are read and dropped. Known after `size`. */
+  sequential?(): boolean
   /** Frees what an open file holds. It may be read again afterwards. */
   close?(): Promise<void>
 }
