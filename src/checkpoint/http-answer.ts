@@ -82,7 +82,7 @@ export function rangeProblem(
 /** The error for an answer that is of other content than the first was, or null. */
 export function changeOf(response: Response, known: Known, name: string): SovitError | null {
   const { etag, modified } = validators(response)
-  const total = contentRange(response)?.total
+  const total = response.status === 200 ? contentLength(response) : contentRange(response)?.total
   if (etag !== null && known.etag !== null) {
     if (etag !== known.etag) return changed(name, `its ETag was ${known.etag} and is ${etag}`)
   } else if (modified !== null && known.modified !== null && modified !== known.modified) {

@@ -18,37 +18,40 @@ import {
   validators,
 } from './http-answer.js'
 import type { Known } from './http-answer.js'
-import { ask, remoteFile, retried, type Answer, type Patience, type RemoteFile } from './http-ask.js'
+import { ask, remoteFile, retried, type Patience, type RemoteFile } from './http-ask.js'
 import { truncated } from './memory.js'
 import type { ByteSource } from './types.js'
 
-/** A file up to this size is taken whole from a server that ignores Range: config.json, an index, a tiny model. */
-const SMALL = 4 * 2 ** 20
 /** A try that brought so many bytes before it broke was worth it, and does not count as one. */
 const WORTH = 2 ** 20
 
-/** What the first answer told. `whole` is the file itself, where the server ignored Range and the file is small. */
+/** What the first answer told. `whole` is the file of a server that ignored Range. */
 interface Probe extends Known {
   /** The strong ETag, where If-Range may be sent. */
   readonly ifRange: string | null
-  readonly whole?: Uint8Array
+  readonly whole?: ByteSource
 }
 
 export function httpSource(url: URL, fetcher?: typeof fetch, patience?: Patience): ByteSource {
   const file = remoteFile(url, fetcher, patience)
   const { name } = file
   let probed: Probe | undefined
-  const probe = async (signal?: AbortSignal): Promise<Probe> =>
-    (probed ??= await retried(file, signal, () => probeFile(file, signal)))
+  const probe = async (signal?: AbortSignal): Promise<Probe> => {
+    if (probed) return probed
+    const found = await retried(file, signal, () => probeFile(file, signal))
+    return (probed ??= found) // of several at a time the first counts: a stream has one reader
+  }
   return {
     name,
     size: async (signal) => (await probe(signal)).size,
     async read(begin, end, signal, into = new Uint8Array(end - begin)) {
       const known = await probe(signal)
       if (end > known.size) throw truncated(name, end, known.size)
-      if (known.whole) return known.whole.subarray(begin, end)
+      if (known.whole) return known.whole.read(begin, end, signal, into)
       return readRange(file, known, begin, into.subarray(0, end - begin), signal)
     },
+    sequential: () => probed?.whole?.sequential?.() ?? false,
+    close: async () => probed?.whole?.close?.(),
     async version(signal) {
       const { etag, modified, size } = await probe(signal)
       return etag?.startsWith('"') ? etag : modified && `${modified}/${size}`
@@ -65,8 +68,9 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
     const known = { etag, modified, ifRange }
     if (response.status === 416) return { ...known, size: 0 }
     if (response.status === 200) {
-      const whole = await readSmall(answer, file.name, signal)
-      return { ...known, size: whole.length, whole }
+      const { wholeSource } = await import('./http-whole.js')
+      const whole = await wholeSource(file, answer, known, signal)
+      return { ...known, size: await whole.size(), whole }
     }
     const encoded = encodingOf(response, file.name)
     if (encoded) throw encoded
@@ -148,18 +152,4 @@ async function* pieces(
   } finally {
     answer.close()
   }
-}
-
-/** The whole body of an answer to a server that ignored Range, if it is small. */
-async function readSmall(answer: Answer, name: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const buffer = new Uint8Array(SMALL)
-  let length = 0
-  for (let piece = await answer.next(signal); piece; piece = await answer.next(signal)) {
-    if (length + piece.length > SMALL) {
-      throw noRanges(name, `it has more than ${SMALL} bytes, and only smaller files are read whole`)
-    }
-    buffer.set(piece, length)
-    length += piece.length
-  }
-  return buffer.slice(0, length)
 }

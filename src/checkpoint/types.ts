@@ -63,6 +63,11 @@ export interface ProgressEvent {
   readonly total: number
   /** 0..100 */
   readonly progress: number
+  /**
+   * Set when the file's server ignores Range, so that the file is read from its start and bytes arrive that do not count
+   * here. Told with the file's `initiate`, before the first of them.
+   */
+  readonly sequential?: true
 }
 
 /**
@@ -96,8 +101,11 @@ export interface OpenOptions {
 
 export interface StreamOptions {
   readonly signal?: AbortSignal
-  /** Called after each chunk was consumed, with all bytes of this stream consumed so far. */
-  readonly onProgress?: (loaded: number, file: string) => void
+  /**
+   * Called before the first chunk of each file and after each chunk was consumed, with all bytes of this stream consumed
+   * so far. `sequential`: of the file's source.
+   */
+  readonly onProgress?: (loaded: number, file: string, sequential: boolean) => void
 }
 
 /** A checkpoint whose names are known; headers and bytes are read only when asked for. */
