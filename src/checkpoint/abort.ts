@@ -11,6 +11,15 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, 
   })
 }
 
+/** Waits `ms`, or rejects with the `ABORTED` error at once; no timer is left behind that would keep Node alive. */
+export function pause(ms: number, signal: AbortSignal | undefined, what: string): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const waited = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  return abortable(waited, signal, what).finally(() => clearTimeout(timer))
+}
+
 /**
  * Fills `into` from the start of `body`, and says how many bytes it got and whether the body held more than fit.
  * The rest of a longer body is cancelled, not read.

@@ -6,200 +6,150 @@
  * Cross-origin, Content-Range and ETag are visible only when the server exposes them: what is visible is checked.
  * One closed range `bytes=a-b` is a CORS-safelisted header (Fetch standard, 2.2.2), so it needs no preflight.
  */
-import { SovitError, throwIfAborted } from '../errors.js'
-import { abortable, fill } from './abort.js'
+import { SovitError } from '../errors.js'
+import {
+  contentLength,
+  contentRange,
+  cutOff,
+  encodingOf,
+  noRanges,
+  Passing,
+  rangeProblem,
+  validators,
+} from './http-answer.js'
+import type { Known } from './http-answer.js'
+import { ask, remoteFile, retried, type Patience, type RemoteFile } from './http-ask.js'
 import { truncated } from './memory.js'
 import type { ByteSource } from './types.js'
 
-/** A file up to this size is taken whole from a server that ignores Range: config.json, an index, a tiny model. */
-const SMALL = 4 * 2 ** 20
+/** A try that brought so many bytes before it broke was worth it, and does not count as one. */
+const WORTH = 2 ** 20
 
-/** What the first answer told. `whole` is the file itself, where the server ignored Range and the file is small. */
-interface Probe {
-  readonly size: number
-  readonly etag: string | null
-  readonly whole?: Uint8Array
+/** What the first answer told. `whole` is the file of a server that ignored Range. */
+interface Probe extends Known {
+  /** The strong ETag, where If-Range may be sent. */
+  readonly ifRange: string | null
+  readonly whole?: ByteSource
 }
 
-export function httpSource(url: URL, fetcher: typeof fetch = globalThisFetch): ByteSource {
-  // Without the query: signed addresses carry secrets, and messages travel.
-  const name = url.origin + url.pathname
+export function httpSource(url: URL, fetcher?: typeof fetch, patience?: Patience): ByteSource {
+  const file = remoteFile(url, fetcher, patience)
+  const { name } = file
   let probed: Probe | undefined
-  const request = (range: string, signal?: AbortSignal): Promise<Response> => get(url, name, range, fetcher, signal)
-  const probe = async (signal?: AbortSignal): Promise<Probe> => (probed ??= await probeFile(name, request, signal))
+  const probe = async (signal?: AbortSignal): Promise<Probe> => {
+    if (probed) return probed
+    const found = await retried(file, signal, () => probeFile(file, signal))
+    return (probed ??= found) // of several at a time the first counts: a stream has one reader
+  }
   return {
     name,
     size: async (signal) => (await probe(signal)).size,
     async read(begin, end, signal, into = new Uint8Array(end - begin)) {
       const known = await probe(signal)
       if (end > known.size) throw truncated(name, end, known.size)
-      if (known.whole) return known.whole.subarray(begin, end)
-      if (end === begin) return new Uint8Array(0)
-      const response = await request(`bytes=${begin}-${end - 1}`, signal)
-      expectNo(rangeProblem(response, begin, end, known, name), response)
-      return readBody(response, into.subarray(0, end - begin), begin, name, signal)
+      if (known.whole) return known.whole.read(begin, end, signal, into)
+      return readRange(file, known, begin, into.subarray(0, end - begin), signal)
+    },
+    sequential: () => probed?.whole?.sequential?.() ?? false,
+    close: async () => probed?.whole?.close?.(),
+    async version(signal) {
+      const { etag, modified, size } = await probe(signal)
+      return etag?.startsWith('"') ? etag : modified && `${modified}/${size}`
     },
   }
 }
 
-/** Called as a method, because `fetch` refuses any other `this` in browsers. */
-const globalThisFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
-
-type RangeRequest = (range: string, signal?: AbortSignal) => Promise<Response>
-
-async function probeFile(name: string, request: RangeRequest, signal?: AbortSignal): Promise<Probe> {
-  const response = await request('bytes=0-0', signal)
-  const etag = response.headers.get('etag')
-  if (response.status === 416) return { size: 0, etag }
-  if (response.status === 200) {
-    const whole = await readSmall(response, name, signal)
-    return { size: whole.length, etag, whole }
+async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe> {
+  const answer = await ask(file, 'bytes=0-0', signal)
+  try {
+    const { response } = answer
+    const { etag, modified } = validators(response)
+    const ifRange = etag?.startsWith('"') && mayAskIfRange(response, file.url) ? etag : null
+    const known = { etag, modified, ifRange }
+    if (response.status === 416) return { ...known, size: 0 }
+    if (response.status === 200) {
+      const { wholeSource } = await import('./http-whole.js')
+      const whole = await wholeSource(file, answer, known, signal)
+      return { ...known, size: await whole.size(), whole }
+    }
+    const encoded = encodingOf(response, file.name)
+    if (encoded) throw encoded
+    if ((await answer.next(signal)) === null) throw cutOff(file.name, 1, 0)
+    return { ...known, size: contentRange(response)?.total ?? (await sizeByLength(file, signal)) }
+  } finally {
+    answer.close()
   }
-  const size = contentRange(response)?.total ?? null
-  await readBody(response, new Uint8Array(1), 0, name, signal)
-  return { size: size ?? (await sizeByLength(name, request, signal)), etag }
+}
+
+/**
+ * If-Range wants a strong ETag (RFC 9110, 13.1.5) and, between origins, a preflight that many file servers refuse. There
+ * the answers' visible ETags must do. Node has no origin.
+ */
+function mayAskIfRange(response: Response, url: URL): boolean {
+  const page = (globalThis as { location?: Location }).location
+  return !page || new URL(response.url || url).origin === page.origin
 }
 
 /** Content-Length is safelisted where Content-Range is hidden: that of the open range `bytes=0-` is the file's size. */
-async function sizeByLength(name: string, request: RangeRequest, signal?: AbortSignal): Promise<number> {
-  const response = await request('bytes=0-', signal)
-  discard(response)
-  const length = response.headers.get('content-length')
-  if (response.status !== 206 || length === null || !/^\d+$/.test(length)) {
-    const wayOut = 'Expose Content-Range (Access-Control-Expose-Headers), or download the file and pass it as a File'
-    throw new SovitError('NETWORK', `The server does not tell the size of ${name}. ${wayOut}.`)
-  }
-  return Number(length)
+async function sizeByLength(file: RemoteFile, signal?: AbortSignal): Promise<number> {
+  const { response, close } = await ask(file, 'bytes=0-', signal)
+  close()
+  const length = contentLength(response)
+  if (response.status === 206 && length !== null) return length
+  const wayOut = 'Expose Content-Range (Access-Control-Expose-Headers), or download the file and pass it as a File'
+  throw new SovitError('NETWORK', `The server does not tell the size of ${file.name}. ${wayOut}.`)
 }
 
-async function get(
-  url: URL,
-  name: string,
-  range: string,
-  fetcher: typeof fetch,
-  signal: AbortSignal | undefined,
-): Promise<Response> {
-  const what = `Reading ${name}`
-  throwIfAborted(signal, what)
-  let response: Response
-  try {
-    response = await abortable(fetcher(url, { headers: { Range: range }, signal: signal ?? null }), signal, what)
-  } catch (cause) {
-    throwIfAborted(signal, what)
-    throw network(name, cause)
-  }
-  expectNo(refusal(response, name), response)
-  return response
-}
-
-/** The error for an answer that is not the file, or null. */
-function refusal(response: Response, name: string): SovitError | null {
-  const { status } = response
-  if (status === 404 || status === 410) {
-    return new SovitError('NOT_FOUND', `There is no file ${name} (status ${status}). Check the address.`)
-  }
-  if (status === 401 || status === 403) {
-    const cause = 'it does not exist, is private, or its licence must be accepted on its page first'
-    const wayOut = 'With access, pass a `fetch` that sends your token, or download the files and pass them'
-    return new SovitError('ACCESS_DENIED', `${name} is refused (status ${status}): ${cause}. ${wayOut}.`)
-  }
-  if (status !== 200 && status !== 206 && status !== 416) {
-    return new SovitError('NETWORK', `${name}: the server answered ${status}, expected 206. Try again later.`)
-  }
-  // A single-page server, or a hub's page for people: it answers every unknown address with its own page.
-  if (response.headers.get('content-type')?.startsWith('text/html')) {
-    return new SovitError('NOT_FOUND', `${name} is a web page, not a file of a checkpoint. Check the address.`)
-  }
-  return null
-}
-
-/** The error for an answer that is not the range that was asked for, or null. */
-function rangeProblem(response: Response, begin: number, end: number, known: Probe, name: string): SovitError | null {
-  const changed = (what: string): SovitError =>
-    new SovitError('TRUNCATED', `${name} changed while it was read: ${what}. Load it again.`)
-  const etag = response.headers.get('etag')
-  if (etag !== null && known.etag !== null && etag !== known.etag) {
-    return changed(`its ETag was ${known.etag} and is ${etag}`)
-  }
-  if (response.status === 416) return changed(`it no longer has the bytes ${begin} to ${end} of ${known.size}`)
-  if (response.status !== 206) return noRanges(name, `it answered a range with status ${response.status}`)
-  const range = contentRange(response)
-  if (range && range.total !== null && range.total !== known.size) {
-    return changed(`it had ${known.size} bytes and has ${range.total}`)
-  }
-  if (range && (range.begin !== begin || range.end !== end)) {
-    const what = `asked for the bytes ${begin} to ${end}, the server sent ${range.begin} to ${range.end}`
-    return new SovitError('NETWORK', `${name}: ${what}. Use a server that supports Range, or pass the file itself.`)
-  }
-  return null
-}
-
-/** The visible Content-Range: [begin, end) of total (null when the server does not know). */
-function contentRange(response: Response): { begin: number; end: number; total: number | null } | null {
-  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
-  if (!match) return null
-  return { begin: Number(match[1]), end: Number(match[2]) + 1, total: match[3] === '*' ? null : Number(match[3]) }
-}
-
-async function readBody(
-  response: Response,
-  into: Uint8Array,
+/**
+ * Fills `bytes` with the file from `begin`. What breaks off is continued, not begun anew: the next answer must be of the
+ * same content as far as can be seen, like that of any other range.
+ */
+async function readRange(
+  file: RemoteFile,
+  known: Probe,
   begin: number,
-  name: string,
+  bytes: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const { length, more } = await fillFrom(response, into, name, signal)
-  if (length < into.length && !more) throw truncated(name, begin + into.length, begin + length)
-  if (more) {
-    const what = `the server sent more than the ${into.length} bytes from ${begin} that were asked for`
-    throw new SovitError('NETWORK', `${name}: ${what}. Use a server that supports Range, or pass the file itself.`)
+  let got = 0
+  const attempt = async (): Promise<void> => {
+    const before = got
+    try {
+      for await (const piece of pieces(file, known, begin + got, begin + bytes.length, signal)) {
+        bytes.set(piece, got)
+        got += piece.length
+      }
+    } catch (error) {
+      if (!(error instanceof Passing) || got - before < WORTH) throw error
+    }
   }
-  return into
+  while (got < bytes.length) await retried(file, signal, attempt)
+  return bytes
 }
 
-/** The whole body of an answer to a server that ignored Range, if it is small. */
-async function readSmall(response: Response, name: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const buffer = new Uint8Array(SMALL)
-  const { length, more } = await fillFrom(response, buffer, name, signal)
-  if (more) throw noRanges(name, `it has more than ${SMALL} bytes, and only smaller files are read whole`)
-  return buffer.slice(0, length)
-}
-
-async function fillFrom(
-  response: Response,
-  into: Uint8Array,
-  name: string,
+/** The body of one answer, which must be the bytes [begin, end) and no others. */
+async function* pieces(
+  file: RemoteFile,
+  known: Probe,
+  begin: number,
+  end: number,
   signal: AbortSignal | undefined,
-): Promise<{ length: number; more: boolean }> {
-  if (!response.body) return { length: 0, more: false }
+): AsyncGenerator<Uint8Array, void> {
+  const answer = await ask(file, `bytes=${begin}-${end - 1}`, signal, known.ifRange)
   try {
-    return await fill(response.body, into, signal, `Reading ${name}`)
-  } catch (cause) {
-    throwIfAborted(signal, `Reading ${name}`)
-    throw network(name, cause)
+    const problem = rangeProblem(answer.response, begin, end, known, file.name)
+    if (problem) throw problem
+    let at = begin
+    for (let piece = await answer.next(signal); piece; piece = await answer.next(signal)) {
+      at += piece.length
+      if (at > end) {
+        const what = `the server sent more than the ${end - begin} bytes from ${begin} that were asked for`
+        throw noRanges(file.name, what)
+      }
+      yield piece
+    }
+    if (at < end) throw cutOff(file.name, end, at)
+  } finally {
+    answer.close()
   }
-}
-
-function expectNo(problem: SovitError | null, response: Response): void {
-  if (!problem) return
-  discard(response)
-  throw problem
-}
-
-/** Closes the connection of an answer whose body nobody reads. */
-function discard(response: Response): void {
-  void response.body?.cancel().catch(() => undefined)
-}
-
-function noRanges(name: string, what: string): SovitError {
-  const wayOut = 'Use a server that does, or download the file and pass it as a path or File'
-  return new SovitError('NETWORK', `The server of ${name} does not support Range requests: ${what}. ${wayOut}.`)
-}
-
-function network(name: string, cause: unknown): SovitError {
-  const reason = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : ''
-  const wayOut = 'Check the connection and, in a page, that the server allows your origin (CORS)'
-  return new SovitError('NETWORK', `${name} could not be read: ${reason || 'the network failed'}. ${wayOut}.`, {
-    cause,
-  })
 }

@@ -8,13 +8,11 @@ export interface Meter {
 /** The same source, with the bytes that were read from it added to `meter`. */
 export function metered(source: ByteSource, meter: Meter): ByteSource {
   return {
-    name: source.name,
-    size: (signal) => source.size(signal),
+    ...source,
     async read(begin, end, signal, into) {
       const bytes = await source.read(begin, end, signal, into)
       meter.bytes += bytes.length
       return bytes
     },
-    close: async () => source.close?.(),
   }
 }

@@ -70,9 +70,9 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     const wayOut = 'Give an http(s) address, or read it yourself and pass a Blob or an ArrayBuffer'
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
-  const folder = urlFolder(new URL('.', url), options.fetch)
+  const folder = urlFolder(new URL('.', url), options)
   if (url.pathname.endsWith('/')) return { name, weights: null, folder }
-  return besideOthers(name, httpSource(url, options.fetch), folder)
+  return besideOthers(name, httpSource(url, options.fetch, options.patience), folder)
 }
 
 async function locatePath(path: string): Promise<Place> {
@@ -107,11 +107,11 @@ function pathFolder(path: string): Folder {
   }
 }
 
-function urlFolder(url: URL, fetcher: typeof fetch | undefined): Folder {
+function urlFolder(url: URL, { fetch, patience }: OpenOptions): Folder {
   return {
     name: url.href,
     async find(file, signal) {
-      const source = httpSource(new URL(file, url), fetcher)
+      const source = httpSource(new URL(file, url), fetch, patience)
       try {
         await source.size(signal)
         return source

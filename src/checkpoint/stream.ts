@@ -48,7 +48,8 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES)
 
 /**
  * Reads tensors and hands them over chunk by chunk, in file order. Reads run ahead of the consumer, but no more than
- * `BUFFERS` of them hold memory, whatever the size of the tensors. `sources` has the file of every tensor.
+ * `BUFFERS` of them hold memory, whatever the size of the tensors. `sources` has the file of every tensor. Reads of one file
+ * start in its order, which is all that a sequential source needs.
  */
 export async function streamTensors(
   tensors: Iterable<TensorInfo>,
@@ -72,10 +73,14 @@ export async function streamTensors(
     started++
   }
   let loaded = 0
+  let file: string | undefined
   try {
     for (const _ of buffers) startNext()
     for (let head = ahead.shift(); head; head = ahead.shift()) {
       const { read } = head
+      const report = (): void => onProgress?.(loaded, read.file, sources.get(read.file)?.sequential?.() ?? false)
+      if (read.file !== file) report()
+      file = read.file
       const what = `Reading ${read.file}`
       const bytes = await abortable(head.bytes, signal, what)
       for (const { tensor, begin, end } of read.parts) {
@@ -84,7 +89,7 @@ export async function streamTensors(
         const consumed = consume({ tensor, offset: begin - tensor.begin, bytes: part })
         await abortable(Promise.resolve(consumed), signal, what)
         loaded += end - begin
-        onProgress?.(loaded, read.file)
+        report()
       }
       startNext()
     }

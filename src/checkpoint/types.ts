@@ -1,3 +1,5 @@
+import type { Patience } from './http-ask.js'
+
 /** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
 export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
 
@@ -61,6 +63,11 @@ export interface ProgressEvent {
   readonly total: number
   /** 0..100 */
   readonly progress: number
+  /**
+   * Set when the file's server ignores Range, so that the file is read from its start and bytes arrive that do not count
+   * here. Told with the file's `initiate`, before the first of them.
+   */
+  readonly sequential?: true
 }
 
 /**
@@ -74,6 +81,13 @@ export interface ByteSource {
   size(signal?: AbortSignal): Promise<number>
   /** Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation. */
   read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
+  /**
+   * An identity of the content, for caches: the strong ETag, else Last-Modified with the size; null when the server lets
+   * neither be seen. Other content has another version.
+   */
+  version?(signal?: AbortSignal): Promise<string | null>
+  /** Whether bytes come only in the order of the file, so that those before are read and dropped. Known after `size`. */
+  sequential?(): boolean
   /** Frees what an open file holds. It may be read again afterwards. */
   close?(): Promise<void>
 }
@@ -81,12 +95,17 @@ export interface ByteSource {
 export interface OpenOptions {
   readonly signal?: AbortSignal
   readonly fetch?: typeof fetch
+  /** How long is waited for a server; for tests. */
+  readonly patience?: Patience
 }
 
 export interface StreamOptions {
   readonly signal?: AbortSignal
-  /** Called after each chunk was consumed, with all bytes of this stream consumed so far. */
-  readonly onProgress?: (loaded: number, file: string) => void
+  /**
+   * Called before the first chunk of each file and after each chunk was consumed, with all bytes of this stream consumed
+   * so far. `sequential`: of the file's source.
+   */
+  readonly onProgress?: (loaded: number, file: string, sequential: boolean) => void
 }
 
 /** A checkpoint whose names are known; headers and bytes are read only when asked for. */

@@ -7,6 +7,7 @@ export class LoadProgress {
   readonly #listener: ((event: ProgressEvent) => void) | undefined
   #file = ''
   #loaded = 0
+  #sequential = false
 
   constructor(name: string, total: number, listener?: (event: ProgressEvent) => void) {
     this.#name = name
@@ -15,10 +16,11 @@ export class LoadProgress {
   }
 
   /** Bytes of weights that reached the GPU, and the file they came from. */
-  readonly bytes = (loaded: number, file: string): void => {
+  readonly bytes = (loaded: number, file: string, sequential: boolean): void => {
     if (file !== this.#file) {
       if (this.#file) this.#send('done', 'download')
       this.#file = file
+      this.#sequential = sequential
       this.#send('initiate', 'download')
       this.#send('download', 'download')
     }
@@ -41,6 +43,7 @@ export class LoadProgress {
       loaded: this.#loaded,
       total: this.#total,
       progress,
+      ...(this.#sequential && { sequential: true }),
     })
   }
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Patience } from '../../../src/checkpoint/http-ask.js'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -57,4 +58,14 @@ export function files(
     response.writeHead(206, Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
     response.end(bytes.subarray(begin, end))
   }
+}
+
+/** Patience that never waits between tries but notes for how long it would have, and soon gives up an idle connection. */
+export function hurried(): { readonly patience: Patience; readonly waits: number[] } {
+  const waits: number[] = []
+  const wait = (ms: number): Promise<void> => {
+    waits.push(ms)
+    return Promise.resolve()
+  }
+  return { waits, patience: { idleMs: 100, wait } }
 }
