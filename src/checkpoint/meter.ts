@@ -1,8 +1,9 @@
 import type { ByteSource } from './types.js'
 
-/** Counts fetched bytes. */
+/** Counts bytes read, and those of them that came from a cache. */
 export interface Meter {
   bytes: number
+  cached: number
 }
 
 /** The same source, with the bytes that were read from it added to `meter`. */
@@ -15,6 +16,7 @@ export function metered(source: ByteSource, meter: Meter): ByteSource {
       meter.bytes += bytes.length
       return bytes
     },
+    kept: async (begin, end) => (await source.kept?.(begin, end)) ?? false,
     close: async () => source.close?.(),
   }
 }

@@ -25,7 +25,11 @@ export type Place =
 export interface LocateOptions extends OpenOptions {
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
+  /** Asked before anything is read by http(s): what wraps every such file. */
+  readonly remote?: () => Promise<RemoteWrapper>
 }
+
+export type RemoteWrapper = (source: ByteSource, url: URL) => ByteSource
 
 /** Finds out what `source` means; opens nothing but asks the disk whether a path is a folder. */
 export async function locate(source: ModelSource, options: LocateOptions): Promise<Place> {
@@ -70,9 +74,14 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     const wayOut = 'Give an http(s) address, or read it yourself and pass a Blob or an ArrayBuffer'
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
-  const folder = urlFolder(new URL('.', url), options.fetch)
+  const wrap = await options.remote?.()
+  const open = (at: URL): ByteSource => {
+    const source = httpSource(at, options.fetch)
+    return wrap ? wrap(source, at) : source
+  }
+  const folder = urlFolder(new URL('.', url), open)
   if (url.pathname.endsWith('/')) return { name, weights: null, folder }
-  return { name, weights: httpSource(url, options.fetch), folder }
+  return { name, weights: open(url), folder }
 }
 
 async function locatePath(path: string): Promise<Place> {
@@ -102,11 +111,11 @@ function pathFolder(path: string): Folder {
   }
 }
 
-function urlFolder(url: URL, fetcher: typeof fetch | undefined): Folder {
+function urlFolder(url: URL, open: (at: URL) => ByteSource): Folder {
   return {
     name: url.href,
     async find(file, signal) {
-      const source = httpSource(new URL(file, url), fetcher)
+      const source = open(new URL(file, url))
       try {
         await source.size(signal)
         return source
