@@ -32,9 +32,13 @@ export async function buildExecutor(
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, tensors }, precision, options)
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
+  const onProgress = (loaded: number, file: string): void => progress.bytes(loaded, file, checkpoint)
   const [compiled, uploaded] = await Promise.allSettled([
     compile(gpu.device, missing(plan, pipelines)),
-    uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal: options.signal, onProgress: progress.bytes }),
+    uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal: options.signal, onProgress }).then((buffers) => {
+      progress.uploaded()
+      return buffers
+    }),
   ])
   if (uploaded.status === 'rejected') throw uploaded.reason
   if (compiled.status === 'rejected') throw compiled.reason

@@ -37,15 +37,18 @@ export interface DescribedTower {
 export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
   const start = performance.now()
   checkLoadOptions(options)
-  const checkpoint = await openCheckpoint(source, options)
+  const progress = new LoadProgress(source, options.onProgress)
+  progress.header()
+  const checkpoint = await openCheckpoint(source, { cache: true, ...options, onCacheFailure: progress.cacheFailed })
   try {
     const tower = await describe(checkpoint, options)
-    const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
+    progress.described(tower.model.source, tower.weightBytes)
     const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
     throwIfAborted(options.signal, 'The load')
     progress.ready()
     const { model, positions, weightBytes } = tower
-    const load = { ms: performance.now() - start, tuneMs, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
+    const { fetchedBytes, cachedBytes } = checkpoint
+    const load = { ms: performance.now() - start, tuneMs, fetchedBytes, cachedBytes, weightBytes }
     return { ...built, model, positions, load }
   } finally {
     await checkpoint.close()
@@ -54,9 +57,23 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
 
 /** Opens a checkpoint and checks it against the network it describes, without reading its weights. */
 export async function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
-  const checkpoint = await openCheckpoint(source, options)
+  const checkpoint = await openCheckpoint(source, { cache: true, ...options })
   try {
     return await describe(checkpoint, options)
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** Bytes of the weights that a load would read, and those of them that a cache has already. Asks no server. */
+export async function keptWeights(
+  source: ModelSource,
+  options: LoadOptions,
+): Promise<{ readonly kept: number; readonly total: number }> {
+  const checkpoint = await openCheckpoint(source, { cache: true, ...options, cacheOnly: true })
+  try {
+    const { tensors, weightBytes } = await describe(checkpoint, options)
+    return { kept: await checkpoint.keptBytes(tensors.values()), total: weightBytes }
   } finally {
     await checkpoint.close()
   }
