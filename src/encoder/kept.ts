@@ -1,4 +1,3 @@
-import { clearStore, storedBytes } from '../checkpoint/cache.js'
 import { locate, type RemoteWrapper } from '../checkpoint/sources.js'
 import type { CacheOption, ModelSource } from '../checkpoint/types.js'
 import { SovitError } from '../errors.js'
@@ -32,7 +31,7 @@ export async function isCached(source: ModelSource, options: LoadOptions = {}): 
 }
 
 export async function size({ cache = true }: { readonly cache?: CacheOption } = {}): Promise<number> {
-  return storedBytes(cache)
+  return (await stores()).storedBytes(cache)
 }
 
 export async function clear(
@@ -41,13 +40,16 @@ export async function clear(
 ): Promise<void> {
   const addresses = source === undefined ? undefined : await addressesOf(source, revision)
   try {
-    await clearStore(cache, addresses)
+    await (await stores()).clearStore(cache, addresses)
   } catch (cause) {
     if (cause instanceof SovitError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new SovitError('WRITE', `What is kept of weights cannot be deleted: ${why}.`, { cause })
   }
 }
+
+/** The same file that loads import. */
+const stores = () => import('../checkpoint/cache.js')
 
 export async function persist(): Promise<boolean> {
   // Insecure pages and Node have none, whatever the types say.

@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import type { LocateOptions } from '../../../src/checkpoint/sources.js'
 import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { CacheOption, WeightCache } from '../../../src/checkpoint/types.js'
+import { MemoryCache } from '../../support/memory-cache.js'
 import { concat, expectError, pattern as makePattern } from './safetensors-cases.js'
 import { files, serve, type Handler, type Server } from './server.js'
 
@@ -32,23 +33,6 @@ function repository(seed = 1): Record<string, Uint8Array> {
     '/m/one.safetensors': fileWith('a', 9 * MiB, seed),
     '/m/two.safetensors': fileWith('b', 1 * MiB, seed + 1),
     '/m/three.safetensors': fileWith('other', 1000, 3),
-  }
-}
-
-class MemoryCache implements WeightCache {
-  readonly entries = new Map<string, { bytes: Uint8Array; headers: Headers }>()
-  match(key: string): Promise<Response | undefined> {
-    const entry = this.entries.get(key)
-    return Promise.resolve(entry && new Response(new Uint8Array(entry.bytes), { headers: entry.headers }))
-  }
-  async put(key: string, response: Response): Promise<void> {
-    this.entries.set(key, { bytes: new Uint8Array(await response.arrayBuffer()), headers: response.headers })
-  }
-  delete(key: string): Promise<boolean> {
-    return Promise.resolve(this.entries.delete(key))
-  }
-  keys(): Promise<string[]> {
-    return Promise.resolve([...this.entries.keys()])
   }
 }
 
