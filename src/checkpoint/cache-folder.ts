@@ -40,6 +40,18 @@ export async function folderStore(given?: string): Promise<ChunkStore> {
     swept.add(folder)
   }
 
+  /** In one system call, where `writeFile` makes many small ones. */
+  async function write(path: string, parts: readonly Uint8Array[]): Promise<void> {
+    const file = await fs.open(path, 'wx')
+    try {
+      const { bytesWritten } = await file.writev(parts)
+      const length = parts.reduce((sum, part) => sum + part.length, 0)
+      if (bytesWritten < length) throw new Error(`only ${bytesWritten} of ${length} bytes could be written`)
+    } finally {
+      await file.close()
+    }
+  }
+
   return {
     async get(key, into) {
       const file = await fs.open(join(root, key)).catch(unlessMissing)
@@ -61,7 +73,7 @@ export async function folderStore(given?: string): Promise<ChunkStore> {
       await prepare(dirname(path))
       const whole = `${path}.${process.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`
       try {
-        await fs.writeFile(whole, [Buffer.from(hash, 'latin1'), bytes])
+        await write(whole, [Buffer.from(hash, 'latin1'), bytes])
         await fs.rename(whole, path)
       } catch (error) {
         await fs.rm(whole, { force: true }).catch(() => undefined)

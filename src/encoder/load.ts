@@ -1,3 +1,4 @@
+import { builtInModel } from '../built-in.js'
 import { openCheckpoint } from '../checkpoint/open.js'
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
@@ -39,7 +40,7 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
   checkLoadOptions(options)
   const progress = new LoadProgress(source, options.onProgress)
   progress.header()
-  const checkpoint = await openCheckpoint(source, { cache: true, ...options, onCacheFailure: progress.cacheFailed })
+  const checkpoint = await openCheckpoint(source, { ...kept(source, options), onCacheFailure: progress.cacheFailed })
   try {
     const tower = await describe(checkpoint, options)
     progress.described(tower.model.source, tower.weightBytes)
@@ -57,7 +58,7 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
 
 /** Opens a checkpoint and checks it against the network it describes, without reading its weights. */
 export async function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
-  const checkpoint = await openCheckpoint(source, { cache: true, ...options })
+  const checkpoint = await openCheckpoint(source, kept(source, options))
   try {
     return await describe(checkpoint, options)
   } finally {
@@ -70,13 +71,18 @@ export async function keptWeights(
   source: ModelSource,
   options: LoadOptions,
 ): Promise<{ readonly kept: number; readonly total: number }> {
-  const checkpoint = await openCheckpoint(source, { cache: true, ...options, cacheOnly: true })
+  const checkpoint = await openCheckpoint(source, { ...kept(source, options), cacheOnly: true })
   try {
     const { tensors, weightBytes } = await describe(checkpoint, options)
     return { kept: await checkpoint.keptBytes(tensors.values()), total: weightBytes }
   } finally {
     await checkpoint.close()
   }
+}
+
+/** Loads are kept unless the caller says otherwise. The built-in model is not worth it: it comes with the page. */
+function kept(source: ModelSource, options: LoadOptions): LoadOptions {
+  return { ...options, cache: options.cache ?? source !== builtInModel }
 }
 
 /** Every check that needs no weights: layout, network, names, shapes, dtypes. */
