@@ -1,5 +1,6 @@
 import { builtInModel } from './built-in.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
+import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'
 import type {
   Arithmetic,
@@ -81,6 +82,14 @@ export class VisionEncoder {
       if (error instanceof SovitError) return { ok: false, code: error.code, message: error.message }
       throw error
     }
+  }
+
+  /** What loads have kept of weights from the network. Of its own file, as most pages never ask. */
+  static readonly cache: KeptWeights = {
+    isCached: async (...of) => (await import('./encoder/kept.js')).isCached(...of),
+    size: async (...of) => (await import('./encoder/kept.js')).size(...of),
+    clear: async (...of) => (await import('./encoder/kept.js')).clear(...of),
+    persist: async () => (await import('./encoder/kept.js')).persist(),
   }
 
   /**

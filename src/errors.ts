@@ -79,17 +79,13 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
   }
 }
 
-/** `work`, or the `ABORTED` error as soon as `signal` is aborted; the work itself goes on. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+/** Settles as `work` does, or rejects with the `ABORTED` error as soon as `signal` is aborted; the work itself goes on. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (!signal) return work
-  let stop = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason }))
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason }))
+    if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }

@@ -1,6 +1,7 @@
 export { builtInModel } from './built-in.js'
 export { VisionEncoder } from './encoder.js'
 export type * from './encoder/types.js'
+export type { KeptWeights } from './encoder/kept.js'
 export type { ImageInput, PixelValues, RawPixels, RgbImage } from './image/types.js'
 export type { ProgressEvent } from './checkpoint/types.js'
 export type { VisionConfig } from './model/config.js'

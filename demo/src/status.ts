@@ -12,6 +12,8 @@ const alertAction = byId('alert-action', HTMLButtonElement)
 const PHASES = {
   header: 'Reading the header of the weights',
   download: 'Fetching weights',
+  cache: 'Reading weights kept in this browser',
+  upload: 'Handing weights to the GPU',
   compile: 'Compiling shaders',
   ready: 'Model ready',
 } as const satisfies Record<ProgressEvent['phase'], string>

@@ -1,15 +1,4 @@
-import { SovitError, throwIfAborted } from '../errors.js'
-
-/** Settles as `work` does, or rejects with the `ABORTED` error as soon as `signal` aborts, whatever `work` is doing. */
-export function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
-  if (!signal) return work
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason }))
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
-}
+import { throwIfAborted, unlessAborted } from '../errors.js'
 
 /** Waits `ms`, or rejects with the `ABORTED` error at once; no timer is left behind that would keep Node alive. */
 export function pause(ms: number, signal: AbortSignal | undefined, what: string): Promise<void> {
@@ -17,7 +6,7 @@ export function pause(ms: number, signal: AbortSignal | undefined, what: string)
   const waited = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms)
   })
-  return abortable(waited, signal, what).finally(() => clearTimeout(timer))
+  return unlessAborted(waited, signal, what).finally(() => clearTimeout(timer))
 }
 
 /**
@@ -35,7 +24,7 @@ export async function fill(
   try {
     for (;;) {
       throwIfAborted(signal, what)
-      const { done, value } = await abortable(reader.read(), signal, what)
+      const { done, value } = await unlessAborted(reader.read(), signal, what)
       if (done) return { length, more: false }
       if (value.length > into.length - length) return { length, more: true }
       into.set(value, length)

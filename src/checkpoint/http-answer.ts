@@ -73,8 +73,7 @@ export function rangeProblem(
   if (response.status !== 206) return noRanges(name, `it answered a range with status ${response.status}`)
   const range = contentRange(response)
   if (range && (range.begin !== begin || range.end !== end)) {
-    const what = `asked for the bytes ${begin} to ${end}, the server sent ${range.begin} to ${range.end}`
-    return new SovitError('NETWORK', `${name}: ${what}. Use a server that supports Range, or pass the file itself.`)
+    return noRanges(name, `asked for the bytes ${begin} to ${end}, it sent ${range.begin} to ${range.end}`)
   }
   return encodingOf(response, name)
 }

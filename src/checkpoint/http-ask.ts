@@ -1,6 +1,6 @@
 /** One request at a time: asking, waiting for bytes under a watchdog, and trying again what may succeed later. */
-import { throwIfAborted } from '../errors.js'
-import { abortable, pause } from './abort.js'
+import { throwIfAborted, unlessAborted } from '../errors.js'
+import { pause } from './abort.js'
 import { Passing, refusal, TRIES } from './http-answer.js'
 
 /** How long is waited for what; tests bring their own. */
@@ -83,7 +83,7 @@ async function exchange(
       timer = setTimeout(() => reject(new Error(`no byte came for ${idleMs / 1000} s`)), idleMs)
     })
     try {
-      return await abortable(Promise.race([work, idle]), signal, what)
+      return await unlessAborted(Promise.race([work, idle]), signal, what)
     } catch (cause) {
       close()
       throwIfAborted(signal, what)

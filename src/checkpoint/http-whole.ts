@@ -1,6 +1,5 @@
-/** Files of servers that ignore Range. Loaded only when such a server is met. */
-import { throwIfAborted } from '../errors.js'
-import { abortable } from './abort.js'
+/** Servers that ignore Range, or hide what they answer. Loaded only when such a server is met. */
+import { SovitError, throwIfAborted, unlessAborted } from '../errors.js'
 import { changeOf, contentLength, contentRange, cutOff, encodingOf, noRanges, type Known } from './http-answer.js'
 import { ask, retried, type Answer, type RemoteFile } from './http-ask.js'
 import { memorySource } from './memory.js'
@@ -8,6 +7,16 @@ import type { ByteSource } from './types.js'
 
 /** A file up to this size is kept: config.json, an index, a tiny model. A larger one is read as a stream. */
 const SMALL = 4 * 2 ** 20
+
+/** Content-Length is safelisted where Content-Range is hidden: that of the open range `bytes=0-` is the file's size. */
+export async function sizeByLength(file: RemoteFile, signal?: AbortSignal): Promise<number> {
+  const { response, close } = await ask(file, 'bytes=0-', signal)
+  close()
+  const length = contentLength(response)
+  if (response.status === 206 && length !== null) return length
+  const wayOut = 'Expose Content-Range (Access-Control-Expose-Headers), or download the file and pass it as a File'
+  throw new SovitError('NETWORK', `The server does not tell the size of ${file.name}. ${wayOut}.`)
+}
 
 /** The file of an answer that has all of it: kept if it is small, in which case it may be encoded, else read again. */
 export async function wholeSource(
@@ -65,7 +74,7 @@ class InOrder implements ByteSource {
     const bytes = into.subarray(0, end - begin)
     const mine = this.#turn.then(() => retried(this.file, signal, () => this.#fill(begin, bytes, signal), this.#used))
     this.#turn = mine.catch(() => undefined) // whoever asked hears of it; the next in turn begins anew
-    return abortable(mine, signal, `Reading ${this.name}`)
+    return unlessAborted(mine, signal, `Reading ${this.name}`)
   }
 
   close(): Promise<void> {

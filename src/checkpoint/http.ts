@@ -6,17 +6,7 @@
  * Cross-origin, Content-Range and ETag are visible only when the server exposes them: what is visible is checked.
  * One closed range `bytes=a-b` is a CORS-safelisted header (Fetch standard, 2.2.2), so it needs no preflight.
  */
-import { SovitError } from '../errors.js'
-import {
-  contentLength,
-  contentRange,
-  cutOff,
-  encodingOf,
-  noRanges,
-  Passing,
-  rangeProblem,
-  validators,
-} from './http-answer.js'
+import { contentRange, cutOff, encodingOf, noRanges, Passing, rangeProblem, validators } from './http-answer.js'
 import type { Known } from './http-answer.js'
 import { ask, remoteFile, retried, type Patience, type RemoteFile } from './http-ask.js'
 import { truncated } from './memory.js'
@@ -59,6 +49,9 @@ export function httpSource(url: URL, fetcher?: typeof fetch, patience?: Patience
   }
 }
 
+/** A file of its own, as most servers never need it. */
+const rare = () => import('./http-whole.js')
+
 async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe> {
   const answer = await ask(file, 'bytes=0-0', signal)
   try {
@@ -68,14 +61,14 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
     const known = { etag, modified, ifRange }
     if (response.status === 416) return { ...known, size: 0 }
     if (response.status === 200) {
-      const { wholeSource } = await import('./http-whole.js')
-      const whole = await wholeSource(file, answer, known, signal)
+      const whole = await (await rare()).wholeSource(file, answer, known, signal)
       return { ...known, size: await whole.size(), whole }
     }
     const encoded = encodingOf(response, file.name)
     if (encoded) throw encoded
     if ((await answer.next(signal)) === null) throw cutOff(file.name, 1, 0)
-    return { ...known, size: contentRange(response)?.total ?? (await sizeByLength(file, signal)) }
+    const size = contentRange(response)?.total ?? (await (await rare()).sizeByLength(file, signal))
+    return { ...known, size }
   } finally {
     answer.close()
   }
@@ -88,16 +81,6 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
 function mayAskIfRange(response: Response, url: URL): boolean {
   const page = (globalThis as { location?: Location }).location
   return !page || new URL(response.url || url).origin === page.origin
-}
-
-/** Content-Length is safelisted where Content-Range is hidden: that of the open range `bytes=0-` is the file's size. */
-async function sizeByLength(file: RemoteFile, signal?: AbortSignal): Promise<number> {
-  const { response, close } = await ask(file, 'bytes=0-', signal)
-  close()
-  const length = contentLength(response)
-  if (response.status === 206 && length !== null) return length
-  const wayOut = 'Expose Content-Range (Access-Control-Expose-Headers), or download the file and pass it as a File'
-  throw new SovitError('NETWORK', `The server does not tell the size of ${file.name}. ${wayOut}.`)
 }
 
 /**

@@ -4,7 +4,7 @@ import { decodeUtf8, isObject, type JsonObject } from './json.js'
 import { metered, type Meter } from './meter.js'
 import { badIndex, parseIndex } from './shards.js'
 import { locate, type Folder, type LocateOptions, type Place } from './sources.js'
-import { streamTensors } from './stream.js'
+import { planReads, streamTensors } from './stream.js'
 import type { ByteSource, Checkpoint, ModelSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 const WEIGHTS = 'model.safetensors'
@@ -24,8 +24,11 @@ const MAX_TEXT = 64 * 2 ** 20
  */
 export async function openCheckpoint(source: ModelSource, options: LocateOptions = {}): Promise<Checkpoint> {
   const { signal } = options
-  const place = await locate(source, options)
-  const meter = { bytes: 0 }
+  const meter = { bytes: 0, cached: 0 }
+  const { cache = false } = options
+  // Of its own file, as local checkpoints never need it.
+  const remote = async () => (await import('./cache.js')).openCache(cache, meter, options)
+  const place = await locate(source, cache === false ? options : { ...options, remote })
   const config = await readConfig(place, meter, signal)
   if (place.weights) return openFile(place.name, config, place.weights, meter, signal)
   const { folder } = place
@@ -95,7 +98,11 @@ class OpenCheckpoint implements Checkpoint {
   }
 
   get fetchedBytes(): number {
-    return this.meter.bytes
+    return this.meter.bytes - this.meter.cached
+  }
+
+  get cachedBytes(): number {
+    return this.meter.cached
   }
 
   async describe(names: Iterable<string>, signal?: AbortSignal): Promise<ReadonlyMap<string, TensorInfo>> {
@@ -117,17 +124,32 @@ class OpenCheckpoint implements Checkpoint {
     options: StreamOptions = {},
   ): Promise<void> {
     const wanted = [...tensors]
-    const sources = new Map<string, ByteSource>()
-    for (const { name, file } of wanted) {
-      const shard = this.shardOf.get(name)
-      if (shard?.file !== file) throw this.missing(name)
-      sources.set(file, await shard.source())
+    await streamTensors(wanted, await this.sourcesOf(wanted), consume, options)
+  }
+
+  async keptBytes(tensors: Iterable<TensorInfo>): Promise<number> {
+    const wanted = [...tensors]
+    const sources = await this.sourcesOf(wanted)
+    let kept = 0
+    for (const { file, begin, end, parts } of planReads(wanted)) {
+      if (await sources.get(file)?.kept?.(begin, end))
+        kept += parts.reduce((sum, part) => sum + part.end - part.begin, 0)
     }
-    await streamTensors(wanted, sources, consume, options)
+    return kept
   }
 
   async close(): Promise<void> {
     await Promise.all([...new Set(this.shardOf.values())].map((shard) => shard.close()))
+  }
+
+  private async sourcesOf(tensors: readonly TensorInfo[]): Promise<ReadonlyMap<string, ByteSource>> {
+    const sources = new Map<string, ByteSource>()
+    for (const { name, file } of tensors) {
+      const shard = this.shardOf.get(name)
+      if (shard?.file !== file) throw this.missing(name)
+      sources.set(file, await shard.source())
+    }
+    return sources
   }
 
   private missing(name: string): SovitError {

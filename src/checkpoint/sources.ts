@@ -1,6 +1,5 @@
 import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
-import { httpSource } from './http.js'
 import { blobSource, memorySource } from './memory.js'
 import type { ByteSource, OpenOptions } from './types.js'
 
@@ -25,7 +24,11 @@ export type Place =
 export interface LocateOptions extends OpenOptions {
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
+  /** Asked before anything is read by http(s): what wraps every such file. */
+  readonly remote?: () => Promise<RemoteWrapper>
 }
+
+export type RemoteWrapper = (source: ByteSource, url: URL) => ByteSource
 
 /** Finds out what `source` means; opens nothing but asks the disk whether a path is a folder. */
 export async function locate(source: ModelSource, options: LocateOptions): Promise<Place> {
@@ -70,9 +73,16 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     const wayOut = 'Give an http(s) address, or read it yourself and pass a Blob or an ArrayBuffer'
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
-  const folder = urlFolder(new URL('.', url), options)
+  // A file of its own: who opens files or bytes needs no network.
+  const { httpSource } = await import('./http.js')
+  const wrap = await options.remote?.()
+  const open = (at: URL): ByteSource => {
+    const source = httpSource(at, options.fetch, options.patience)
+    return wrap ? wrap(source, at) : source
+  }
+  const folder = urlFolder(new URL('.', url), open)
   if (url.pathname.endsWith('/')) return { name, weights: null, folder }
-  return besideOthers(name, httpSource(url, options.fetch, options.patience), folder)
+  return besideOthers(name, open(url), folder)
 }
 
 async function locatePath(path: string): Promise<Place> {
@@ -107,11 +117,11 @@ function pathFolder(path: string): Folder {
   }
 }
 
-function urlFolder(url: URL, { fetch, patience }: OpenOptions): Folder {
+function urlFolder(url: URL, open: (at: URL) => ByteSource): Folder {
   return {
     name: url.href,
     async find(file, signal) {
-      const source = httpSource(new URL(file, url), fetch, patience)
+      const source = open(new URL(file, url))
       try {
         await source.size(signal)
         return source

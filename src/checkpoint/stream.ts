@@ -1,5 +1,4 @@
-import { throwIfAborted } from '../errors.js'
-import { abortable } from './abort.js'
+import { throwIfAborted, unlessAborted } from '../errors.js'
 import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 /** Bytes of one read, at most. */
@@ -82,12 +81,12 @@ export async function streamTensors(
       if (read.file !== file) report()
       file = read.file
       const what = `Reading ${read.file}`
-      const bytes = await abortable(head.bytes, signal, what)
+      const bytes = await unlessAborted(head.bytes, signal, what)
       for (const { tensor, begin, end } of read.parts) {
         throwIfAborted(signal, what)
         const part = bytes.subarray(begin - read.begin, end - read.begin)
         const consumed = consume({ tensor, offset: begin - tensor.begin, bytes: part })
-        await abortable(Promise.resolve(consumed), signal, what)
+        await unlessAborted(Promise.resolve(consumed), signal, what)
         loaded += end - begin
         report()
       }

@@ -48,17 +48,22 @@ export interface TensorChunk {
   readonly bytes: Uint8Array
 }
 
-export type LoadPhase = 'header' | 'download' | 'compile' | 'ready'
+/**
+ * What a load waits for: names and places of tensors, bytes of the network, bytes kept from an earlier load, the device
+ * taking the last of them, kernels, nothing.
+ */
+export type LoadPhase = 'header' | 'download' | 'cache' | 'upload' | 'compile' | 'ready'
 
 /** Progress of a load, with the field names people know from transformers.js, plus `phase`. `loaded` never falls. */
 export interface ProgressEvent {
-  readonly status: 'initiate' | 'download' | 'progress' | 'done' | 'ready'
+  /** `cache`: bytes cannot be kept or were kept badly, as `message` says, once a load; the load itself goes on. */
+  readonly status: 'initiate' | 'download' | 'progress' | 'cache' | 'done' | 'ready'
   readonly phase: LoadPhase
   /** Name of the model as given. */
   readonly name: string
   /** File (shard) being read. */
   readonly file: string
-  /** Bytes of weights read and to read, of the whole load. */
+  /** Bytes of weights read and to read, of the whole load. `total` is 0 until the headers are read. */
   readonly loaded: number
   readonly total: number
   /** 0..100 */
@@ -68,7 +73,24 @@ export interface ProgressEvent {
    * here. Told with the file's `initiate`, before the first of them.
    */
   readonly sequential?: true
+  /** Only with status `cache`. */
+  readonly message?: string
 }
+
+/** A cache of the caller's. The browser's own `Cache` is one. Keys are addresses (of no server). */
+export interface WeightCache {
+  match(key: string): Promise<Response | undefined>
+  put(key: string, response: Response): Promise<unknown>
+  delete(key: string): Promise<unknown>
+  /** Where it is missing, what is kept cannot be listed: not measured, not cleared, and left behind by changed files. */
+  keys?(): Promise<readonly (string | Request)[]>
+}
+
+/**
+ * Where bytes from the network are kept between loads. `true`: the Cache API in pages and workers, a folder
+ * (`sovit/weights` in XDG_CACHE_HOME or ~/.cache) in Node; a string: another folder, in Node only.
+ */
+export type CacheOption = boolean | string | WeightCache
 
 /**
  * Random access to one file of a checkpoint, wherever it lies.
@@ -88,6 +110,8 @@ export interface ByteSource {
   version?(signal?: AbortSignal): Promise<string | null>
   /** Whether bytes come only in the order of the file, so that those before are read and dropped. Known after `size`. */
   sequential?(): boolean
+  /** Whether `read` of these bytes needs no network. */
+  kept?(begin: number, end: number): Promise<boolean>
   /** Frees what an open file holds. It may be read again afterwards. */
   close?(): Promise<void>
 }
@@ -97,6 +121,12 @@ export interface OpenOptions {
   readonly fetch?: typeof fetch
   /** How long is waited for a server; for tests. */
   readonly patience?: Patience
+  /** Default: nothing is kept. Local files and bytes never are. */
+  readonly cache?: CacheOption
+  /** Only what is kept is read. */
+  readonly cacheOnly?: boolean
+  /** Called at most once, when the cache fails in any way; the load goes on without it. */
+  readonly onCacheFailure?: (message: string) => void
 }
 
 export interface StreamOptions {
@@ -118,8 +148,10 @@ export interface Checkpoint {
   readonly names: readonly string[]
   /** `__metadata__` of a single file; empty for sharded ones. */
   readonly metadata: ReadonlyMap<string, string>
-  /** Bytes fetched so far: headers, index, config and tensors. */
+  /** Bytes fetched so far: headers, index, config and tensors. Those of the cache do not count. */
   readonly fetchedBytes: number
+  /** Bytes that came from the cache so far. */
+  readonly cachedBytes: number
   /** Places of the named tensors; reads the headers of the files that hold them, checked by every rule of the format. */
   describe(names: Iterable<string>, signal?: AbortSignal): Promise<ReadonlyMap<string, TensorInfo>>
   /** Reads tensors in file order, in bounded chunks, never faster than they are consumed. Nothing else is read. */
@@ -128,6 +160,8 @@ export interface Checkpoint {
     consume: (chunk: TensorChunk) => Promise<void> | void,
     options?: StreamOptions,
   ): Promise<void>
+  /** Bytes of these tensors that `stream` would take from the cache. */
+  keptBytes(tensors: Iterable<TensorInfo>): Promise<number>
   /** Closes open files. Call it when the weights are read, and after a failure. */
   close(): Promise<void>
 }

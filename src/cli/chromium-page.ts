@@ -30,7 +30,7 @@ export async function loadInPage({ library, model, tower }: LoadRequest): Promis
     const sovit = (await import(/* @vite-ignore */ library)) as { VisionEncoder: typeof VisionEncoder }
     const page = globalThis as unknown as { sovitProgress: (event: ProgressEvent) => void }
     const onProgress = (event: ProgressEvent): void => page.sovitProgress(event)
-    return { encoder: await sovit.VisionEncoder.load(new URL(model), { ...tower, onProgress }) }
+    return { encoder: await sovit.VisionEncoder.load(new URL(model), { ...tower, cache: false, onProgress }) }
   } catch (error) {
     const { code = 'UNEXPECTED', message } = error as Partial<Failure> & Error
     return { failure: { code, message } }

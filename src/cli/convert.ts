@@ -1,4 +1,5 @@
 import { RECORDED_CONFIG } from '../checkpoint/recorded-config.js'
+import type { StreamOptions } from '../checkpoint/types.js'
 import { withTower, type DescribedTower } from '../encoder/load.js'
 import { LoadProgress } from '../encoder/progress.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
@@ -33,8 +34,11 @@ export const convert: Command = {
     const line = progressLine()
     try {
       await withTower(source, { ...options, layout, signal }, async (checkpoint, tower) => {
-        const progress = new LoadProgress(ref.name, tower.weightBytes, line.show)
-        const how = { weights, metadata: metadataOf(ref, tower, weights), onProgress: progress.bytes, signal }
+        const progress = new LoadProgress(ref.name, line.show)
+        progress.described(ref.name, tower.weightBytes)
+        const onProgress: StreamOptions['onProgress'] = (loaded, file, sequential) =>
+          progress.bytes(loaded, file, sequential, checkpoint)
+        const how = { weights, metadata: metadataOf(ref, tower, weights), onProgress, signal }
         const { tensors, bytes } = await writeTower(out, checkpoint, tower, how)
         line.clear()
         await print(`${out}: ${tensors} tensors, ${mb(bytes)} MB, of ${mb(tower.weightBytes)} MB of ${ref.name}\n`)

@@ -1,6 +1,7 @@
 import type { PreprocessOptions } from '../image/types.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
-import { choice, count, notYet, UsageError, type Parsed } from './args.js'
+import { CACHE_OPTION, cacheOption } from './cache-option.js'
+import { choice, count, UsageError, type Parsed } from './args.js'
 import { IMAGE_OPTIONS, imageOptions, refuseSlicing, SLICING_OPTIONS } from './image-options.js'
 import { modelRef, type ModelRef } from './model-ref.js'
 import { RUNTIMES, type TowerOptions } from './runtime.js'
@@ -20,7 +21,7 @@ export const ENCODE_OPTIONS = {
   ...SLICING_OPTIONS,
   arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16), matrix: how products are computed' },
   tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
-  cache: { value: 'DIR', help: 'off; a folder is not supported yet' },
+  ...CACHE_OPTION,
   'hidden-states': { help: 'also write hidden_states.{i}.{layer}: 0 embeddings, l output of block l' },
   repeat: { value: 'N', help: 'after one warm-up run, N timed runs' },
   pca: { value: 'FILE', help: 'PNG to write: the principal components of the tokens as colours' },
@@ -35,6 +36,7 @@ export interface EncodeRequest {
   readonly image: PreprocessOptions
   readonly model: ModelRef
   readonly tower: TowerOptions
+  readonly cache: boolean | string
   readonly runtime: (typeof RUNTIMES)[number]
   readonly hiddenStates: boolean
   readonly repeat: number | undefined
@@ -52,13 +54,13 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
   if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
   if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
   choice('heads', values.heads ?? 'all', ['all', 'none'])
-  if ((values.cache ?? 'off') !== 'off') throw notYet('--cache DIR', 'Leave it out')
   refuseSlicing(values)
   return {
     images,
     pixels,
     image: imageOptions(values),
     tower: towerOptions(values),
+    cache: cacheOption(values),
     runtime: choice('runtime', values.runtime ?? 'auto', RUNTIMES),
     hiddenStates: values['hidden-states'],
     repeat: repeat === undefined ? undefined : count('repeat', repeat, 1, 100_000),

@@ -23,7 +23,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
   async run(args, signal) {
     const { values, positionals } = parseCommand(args, ENCODE_OPTIONS)
     const request = encodeOptions(values, positionals)
-    const { out, pca, model, json } = request
+    const { out, pca, model, cache, json } = request
     for (const path of [out, pca]) if (path !== undefined) await checkWritable(path)
     await checkDistinct(
       [out, pca],
@@ -32,7 +32,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
 
     // Everything that can be known without a GPU is checked before one is opened.
     const { source, options } = openable(model)
-    const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, signal })
+    const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, cache, signal })
     const { patch, table } = described.config
     const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
     for (const { pixels } of pictures) positionIds(patchGrid(pixels, patch), table, positions)
@@ -66,13 +66,13 @@ function picturesOf(
 }
 
 async function runJob(
-  { model, tower, hiddenStates, repeat, runtime: choice }: EncodeRequest,
+  { model, tower, cache, hiddenStates, repeat, runtime: choice }: EncodeRequest,
   pictures: readonly Picture[],
   signal: AbortSignal,
 ): Promise<{ readonly report: EncodeReport; readonly runtime: Runtime['name'] }> {
   const progress = progressLine()
   const pixels = pictures.map((picture) => picture.pixels)
-  const job: EncodeJob = { model, tower, pixels, hiddenStates, repeat, onProgress: progress.show, signal }
+  const job: EncodeJob = { model, tower, cache, pixels, hiddenStates, repeat, onProgress: progress.show, signal }
   const runtime = await openRuntime(choice, signal)
   try {
     return { report: await runtime.encode(job), runtime: runtime.name }

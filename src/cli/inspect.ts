@@ -1,24 +1,25 @@
 import type { TensorInfo } from '../checkpoint/types.js'
 import { describeTower } from '../encoder/load.js'
 import { helpOf, parseCommand, UsageError } from './args.js'
+import { CACHE_OPTION, cacheOption } from './cache-option.js'
 import type { Command } from './command.js'
 import { MODEL_HELP, modelRef, openable } from './model-ref.js'
 import { print } from './output.js'
 import { mb } from './progress.js'
 import { modelJson, modelLine } from './report.js'
 
-const OPTIONS = { json: { help: 'one JSON object on stdout' } } as const
+const OPTIONS = { ...CACHE_OPTION, json: { help: 'one JSON object on stdout' } } as const
 
 export const inspect: Command = {
   summary: 'shows what a checkpoint holds, without reading its weights',
-  help: `Usage: sovit inspect [MODEL] [--json]\n\n${MODEL_HELP}\n\n${helpOf(OPTIONS)}\n`,
+  help: `Usage: sovit inspect [MODEL] [--cache DIR|off] [--json]\n\n${MODEL_HELP}\n\n${helpOf(OPTIONS)}\n`,
   async run(args, signal) {
     const { values, positionals } = parseCommand(args, OPTIONS)
     if (positionals.length > 1)
       throw new UsageError(`One model can be inspected at a time, but ${positionals.length} are given.`)
     const ref = modelRef(positionals[0])
     const { source, options } = openable(ref)
-    const tower = await describeTower(source, { ...options, signal })
+    const tower = await describeTower(source, { ...options, cache: cacheOption(values), signal })
     const { model, positions, tensors, weightBytes, skipped, metadata } = tower
     const { patch, gelu, table } = model.config
     if (values.json) {

@@ -34,12 +34,13 @@ export function encodeJson(
 
 /** What `encode` says to a person. */
 export function encodeLines(name: string, report: EncodeReport, pictures: readonly Picture[]): string[] {
-  const { ms, fetchedBytes, gpuBytes } = report.load
+  const { ms, fetchedBytes, cachedBytes, gpuBytes } = report.load
+  const kept = cachedBytes > 0 ? `, ${mb(cachedBytes)} MB from the cache` : ''
   return [
     `model      ${modelLine(name, report.model)}`,
     `device     ${deviceLine(report.device)}`,
     `precision  ${report.precision}, products ${report.arithmetic === 'matrix' ? 'by matrix units' : `in ${report.arithmetic}`}`,
-    `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched, ${mb(gpuBytes)} MB on the GPU`,
+    `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched${kept}, ${mb(gpuBytes)} MB on the GPU`,
     ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
     `encode     ${timeLine(report.ms, pictures.length)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,
   ]

@@ -28,6 +28,7 @@ async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
   const encoder = await VisionEncoder.load(source, {
     ...job.tower,
     ...options,
+    cache: job.cache,
     tuning: job.tower.tuning && tuningFile(),
     gpu,
     signal: job.signal,

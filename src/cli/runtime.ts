@@ -13,6 +13,8 @@ export type TowerOptions = Pick<
 export interface EncodeJob {
   readonly model: ModelRef
   readonly tower: TowerOptions
+  /** Of Node; the profile of a headless page is gone with it. */
+  readonly cache: boolean | string
   readonly pixels: readonly PixelValues[]
   readonly hiddenStates: boolean
   /** Timed runs after one warm-up run; undefined: one cold run. */

@@ -1,4 +1,6 @@
+import { builtInModel } from '../built-in.js'
 import { openCheckpoint } from '../checkpoint/open.js'
+import type { LocateOptions } from '../checkpoint/sources.js'
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
 import type { Executor } from '../graph/executor.js'
@@ -40,26 +42,30 @@ export interface DescribedTower {
 export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
   const start = performance.now()
   checkLoadOptions(options)
-  return withTower(source, options, async (checkpoint, tower) => {
-    const progress = new LoadProgress(tower.model.source, tower.weightBytes, options.onProgress)
+  const progress = new LoadProgress(source, options.onProgress)
+  progress.header()
+  const opened = { ...kept(source, options), onCacheFailure: progress.cacheFailed }
+  return withTower(source, opened, async (checkpoint, tower) => {
+    progress.described(tower.model.source, tower.weightBytes)
     const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
     throwIfAborted(options.signal, 'The load')
     progress.ready()
     const { model, positions, weightBytes } = tower
-    const load = { ms: performance.now() - start, tuneMs, fetchedBytes: checkpoint.fetchedBytes, weightBytes }
+    const { fetchedBytes, cachedBytes } = checkpoint
+    const load = { ms: performance.now() - start, tuneMs, fetchedBytes, cachedBytes, weightBytes }
     return { ...built, model, positions, load }
   })
 }
 
 /** Opens a checkpoint and checks it against the network it describes, without reading its weights. */
 export function describeTower(source: ModelSource, options: LoadOptions): Promise<DescribedTower> {
-  return withTower(source, options, (_, tower) => Promise.resolve(tower))
+  return withTower(source, kept(source, options), (_, tower) => Promise.resolve(tower))
 }
 
 /** What `use` makes of a checkpoint, which is open for as long, and of what its headers say. */
 export async function withTower<T>(
   source: ModelSource,
-  options: LoadOptions,
+  options: LoadOptions & LocateOptions,
   use: (checkpoint: Checkpoint, tower: DescribedTower) => Promise<T>,
 ): Promise<T> {
   const checkpoint = await openCheckpoint(source, options)
@@ -68,6 +74,25 @@ export async function withTower<T>(
   } finally {
     await checkpoint.close()
   }
+}
+
+/** Bytes of the weights that a load would read, and those of them that a cache has already. Asks no server. */
+export async function keptWeights(
+  source: ModelSource,
+  options: LoadOptions,
+): Promise<{ readonly kept: number; readonly total: number }> {
+  const checkpoint = await openCheckpoint(source, { ...kept(source, options), cacheOnly: true })
+  try {
+    const { tensors, weightBytes } = await describe(checkpoint, options)
+    return { kept: await checkpoint.keptBytes(tensors.values()), total: weightBytes }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** Loads are kept unless the caller says otherwise. The built-in model is not worth it: it comes with the page. */
+function kept(source: ModelSource, options: LoadOptions): LoadOptions {
+  return { ...options, cache: options.cache ?? source !== builtInModel }
 }
 
 /** Every check that needs no weights: layout, network, names, shapes, dtypes. */

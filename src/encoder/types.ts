@@ -1,5 +1,5 @@
 import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
-import type { ModelSource, ProgressEvent } from '../checkpoint/types.js'
+import type { CacheOption, ModelSource, ProgressEvent, WeightCache } from '../checkpoint/types.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { DeviceInfo } from '../gpu/device.js'
 import type { TuningStore } from '../gpu/tuning-store.js'
@@ -7,7 +7,7 @@ import type { StepTime } from '../graph/executor.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 
-export type { Arithmetic, DeviceInfo, ModelSource, PositionMode, StepTime, TuningStore }
+export type { Arithmetic, CacheOption, DeviceInfo, ModelSource, PositionMode, StepTime, TuningStore, WeightCache }
 
 export type Precision = 'f32' | 'f16'
 
@@ -40,6 +40,12 @@ export interface LoadOptions {
   readonly layout?: string
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
+  /**
+   * Where what http(s) brings is kept for the next load. `true` (default): the Cache API in pages and workers, a folder in
+   * Node; a string: that folder, in Node only; `false`: nowhere; or an object like the browser's `Cache`. When it fails
+   * (full, forbidden, damaged) an event of status `cache` says so once, and the network is read.
+   */
+  readonly cache?: CacheOption
   /** Replacement for the global `fetch`. */
   readonly fetch?: typeof fetch
   readonly onProgress?: (event: ProgressEvent) => void
@@ -94,8 +100,10 @@ export interface LoadInfo {
   readonly ms: number
   /** Part of it that went into choosing kernels. */
   readonly tuneMs: number
-  /** Bytes read from the source: headers, index, config and weights. */
+  /** Bytes read from the source: headers, index, config and weights. Those of the cache do not count. */
   readonly fetchedBytes: number
+  /** Bytes kept from earlier loads, which nobody had to send again. */
+  readonly cachedBytes: number
   /** Bytes of weights as the checkpoint stores them. */
   readonly weightBytes: number
 }

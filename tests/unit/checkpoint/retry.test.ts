@@ -14,10 +14,12 @@ afterEach(async () => {
 })
 
 /** A source whose server answers by these handlers in turn, and then by the last for good. */
-async function source(...handlers: Handler[]): Promise<{ file: ByteSource; waits: number[] }> {
+const source = (...handlers: Handler[]): Promise<{ file: ByteSource; waits: number[] }> => idleSource(30_000, handlers)
+
+async function idleSource(idleMs: number, handlers: Handler[]): Promise<{ file: ByteSource; waits: number[] }> {
   let asked = 0
   server = await serve((request, response) => handlers[Math.min(asked++, handlers.length - 1)]?.(request, response))
-  const { patience, waits } = hurried()
+  const { patience, waits } = hurried(idleMs)
   return { file: httpSource(new URL(`${server.url}/f`), fetch, patience), waits }
 }
 
@@ -87,11 +89,12 @@ describe('what may pass is tried again', () => {
       response.writeHead(206, { 'content-length': '100' })
       response.write(bytes.subarray(begin, begin + 50))
     }
-    const { file } = await source(good, stalled, silent, good)
+    const { file } = await idleSource(250, [good, stalled, silent, good])
     expect(await file.read(0, 100)).toEqual(bytes.subarray(0, 100))
     expect(server?.log.at(-1)).toBe('GET /f bytes=50-99')
-    const { file: other } = await source(silent)
-    await expectError(other.size(), 'NETWORK', 'no byte came for 0.1 s', '3 tries')
+    await server?.close()
+    const { file: other } = await idleSource(250, [silent])
+    await expectError(other.size(), 'NETWORK', 'no byte came for 0.25 s', '3 tries')
   })
 })
 

@@ -7,6 +7,7 @@ import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { DType } from '../../../src/checkpoint/types.js'
 import { SovitError } from '../../../src/errors.js'
 import { concat, expectError, pattern } from './safetensors-cases.js'
+import { seeded } from './seed.js'
 
 const dtypes = Object.keys(DTYPE_BITS) as DType[]
 
@@ -35,6 +36,7 @@ describe('round trip', () => {
         expect(read.size).toBe(written.length)
         for (const { name, dtype, shape, data } of written) expect(read.get(name)).toEqual({ dtype, shape, data })
       }),
+      seeded(),
     )
   })
 
@@ -118,7 +120,7 @@ describe('damaged files', () => {
           expect(error.code).toBe('BAD_SAFETENSORS')
         }
       }),
-      { numRuns: 3000 },
+      seeded(3000),
     )
   })
 
@@ -134,6 +136,7 @@ describe('damaged files', () => {
           }
         }
       }),
+      seeded(),
     )
   })
 })

@@ -60,12 +60,12 @@ export function files(
   }
 }
 
-/** Patience that never waits between tries but notes for how long it would have, and soon gives up an idle connection. */
-export function hurried(): { readonly patience: Patience; readonly waits: number[] } {
+/** Patience that never waits between tries, but notes for how long it would have. */
+export function hurried(idleMs = 30_000): { readonly patience: Patience; readonly waits: number[] } {
   const waits: number[] = []
   const wait = (ms: number): Promise<void> => {
     waits.push(ms)
     return Promise.resolve()
   }
-  return { waits, patience: { idleMs: 100, wait } }
+  return { waits, patience: { idleMs, wait } }
 }

@@ -7,6 +7,7 @@ import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import { planReads, streamTensors } from '../../../src/checkpoint/stream.js'
 import type { ByteSource, TensorInfo } from '../../../src/checkpoint/types.js'
 import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
+import { seeded } from './seed.js'
 
 const MiB = 2 ** 20
 
@@ -51,6 +52,7 @@ describe('planned reads', () => {
         }
         for (const whole of tensors) expect(got.get(whole) ?? 0).toBe(whole.end - whole.begin)
       }),
+      seeded(),
     )
   })
 

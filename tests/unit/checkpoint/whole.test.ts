@@ -157,13 +157,16 @@ describe('a checkpoint on a server without ranges', () => {
     const checkpoint = await openCheckpoint(url, hurried())
     const tensors = await checkpoint.describe(names)
     const events: unknown[] = []
-    const progress = new LoadProgress('model', names.length * 9 * MiB, ({ status, file, loaded, sequential }) =>
-      events.push([status, file, loaded / MiB, sequential ?? false]),
-    )
+    const progress = new LoadProgress('model', ({ status, phase, file, loaded, sequential }) => {
+      if (phase === 'download') events.push([status, file, loaded / MiB, sequential ?? false])
+    })
+    progress.described('model', names.length * 9 * MiB)
     const got = new Map(names.map((name) => [name, new Uint8Array(9 * MiB)]))
     const consume = (chunk: { tensor: { name: string }; offset: number; bytes: Uint8Array }): void =>
       got.get(chunk.tensor.name)?.set(chunk.bytes, chunk.offset)
-    await checkpoint.stream(tensors.values(), consume, { onProgress: progress.bytes })
+    await checkpoint.stream(tensors.values(), consume, {
+      onProgress: (loaded, file, sequential) => progress.bytes(loaded, file, sequential, checkpoint),
+    })
     await checkpoint.close()
     for (const [name, bytes] of got) {
       expect(Buffer.from(bytes).equals((name === 'a' ? one : two).subarray(-9 * MiB))).toBe(true)

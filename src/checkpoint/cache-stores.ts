@@ -1,0 +1,70 @@
+import { SovitError } from '../errors.js'
+import { fill } from './abort.js'
+import type { CacheOption, WeightCache } from './types.js'
+
+/** Where chunks lie, by keys of two parts, `file/chunk`. Every method may fail. */
+export interface ChunkStore {
+  /** The bytes (in `into` when given, and then exactly as many) and the hash put with them; null when there are none. */
+  get(key: string, into?: Uint8Array): Promise<{ readonly bytes: Uint8Array; readonly hash: string } | null>
+  has(key: string): Promise<boolean>
+  /** All or nothing. `bytes` are not looked at afterwards. */
+  put(key: string, bytes: Uint8Array, hash: string): Promise<void>
+  delete(key: string): Promise<void>
+  /** All keys, as far as the store can list them. */
+  keys(): Promise<readonly string[]>
+}
+
+/** Another format of keys or chunks gets another name. */
+const NAME = 'sovit-weights-1'
+const HASH = 'x-sovit-sha256'
+
+/** The store of an option, or null for `false`. Throws where there is none to open. */
+export async function openStore(option: CacheOption): Promise<ChunkStore | null> {
+  if (option === false) return null
+  if (!(globalThis.crypto as Crypto | undefined)?.subtle) throw new Error('an insecure page has no SHA-256')
+  if (typeof option === 'object') return responseStore(option)
+  const node = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
+  if (typeof option === 'string' && !node) {
+    throw new SovitError('BAD_OPTION', `cache cannot be the folder ${JSON.stringify(option)} here. Use true or false.`)
+  }
+  if (typeof caches !== 'undefined' && option === true) return responseStore(await caches.open(NAME))
+  if (!node) throw new Error('there is no Cache API here')
+  const { folderStore } = await import('./cache-folder.js')
+  return folderStore(option === true ? undefined : option)
+}
+
+/** The Cache API, or what a caller has made like it. */
+function responseStore(cache: WeightCache): ChunkStore {
+  // The Cache API takes addresses only; no server is ever asked for these.
+  const base = `https://sovit.invalid/${NAME}/`
+  return {
+    async get(key, into) {
+      const response = await cache.match(base + key)
+      const hash = response?.headers.get(HASH)
+      if (!response || !hash) return null
+      if (!into) return { bytes: new Uint8Array(await response.arrayBuffer()), hash }
+      if (!response.body) return null
+      const { length, more } = await fill(response.body, into, undefined, 'Reading the cache')
+      return length === into.length && !more ? { bytes: into, hash } : null
+    },
+    has: async (key) => (await cache.match(base + key)) !== undefined,
+    async put(key, bytes, hash) {
+      // A response copies the bytes that it is made of.
+      const response = new Response(bytes as Uint8Array<ArrayBuffer>, { headers: { [HASH]: hash } })
+      await cache.put(base + key, response)
+    },
+    async delete(key) {
+      await cache.delete(base + key)
+    },
+    async keys() {
+      const addresses = ((await cache.keys?.()) ?? []).map((key) => (typeof key === 'string' ? key : key.url))
+      return addresses.filter((address) => address.startsWith(base)).map((address) => address.slice(base.length))
+    },
+  }
+}
+
+/** SHA-256 in hex. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,284 @@
+/**
+ * Files of the network whose bytes are kept between loads.
+ *
+ * A chunk is what was read at once, no grid over the file: reads are planned over the tensors that are needed, the same
+ * each time, so that no byte is fetched that nobody asked for, no request is cut in two, and a chunk goes from the network
+ * or the store into the reader's own buffer. The price: other tensors or another plan make other chunks.
+ *
+ * Chunks are named by address and by the content's identity, and have their SHA-256 beside them, checked at every read.
+ * They are kept when they are whole, so an aborted load leaves whole chunks, and the next goes on from there. The cache is
+ * best effort: whatever fails in it is said once, and the network is read instead.
+ */
+import { SovitError, throwIfAborted } from '../errors.js'
+import { decodeUtf8, isObject } from './json.js'
+import { truncated } from './memory.js'
+import type { Meter } from './meter.js'
+import type { RemoteWrapper } from './sources.js'
+import { openStore, sha256, type ChunkStore } from './cache-stores.js'
+import type { ByteSource, CacheOption, OpenOptions } from './types.js'
+
+/** What is remembered of a file: null when the server has none of that name. */
+type FileRecord = { readonly size: number; readonly identity: string } | { readonly size: null }
+
+/** Opens the store for one load. The wrapper that it gives serves every file of that load. */
+export async function openCache(
+  option: CacheOption,
+  meter: Meter,
+  { cacheOnly = false, onCacheFailure }: OpenOptions,
+): Promise<RemoteWrapper> {
+  const keeper = new Keeper(meter, cacheOnly, onCacheFailure)
+  const store = await keeper.attempt(() => openStore(option))
+  if (store) keeper.store = store
+  return (source, url) => (keeper.store || cacheOnly ? new CachedFile(source, url, keeper) : source)
+}
+
+/** What the files of one load share: the store, and what was learnt of it and of the network. */
+class Keeper {
+  store: ChunkStore | undefined
+  /** The network failed once: what is remembered of further files is taken without asking again. */
+  unreachable = false
+  #writable = true
+  #said = false
+
+  constructor(
+    readonly meter: Meter,
+    readonly only: boolean,
+    private readonly onFailure: ((message: string) => void) | undefined,
+  ) {}
+
+  /** The bytes of a key, in `into` when given, if they are there and are what was put there. */
+  async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
+    const found = await this.attempt(() => this.store?.get(key, into) ?? null)
+    if (!found) return null
+    if ((await sha256(found.bytes)) === found.hash) return found.bytes
+    this.say('bytes in it were damaged')
+    await this.attempt(() => this.store?.delete(key))
+    return null
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    if (!this.#writable) return
+    const hash = await sha256(bytes)
+    const done = await this.attempt(async () => {
+      await this.store?.put(key, bytes, hash)
+      return true
+    })
+    // A full disk or quota stays full; trying each chunk again would only cost time.
+    this.#writable = done === true
+  }
+
+  has(key: string): Promise<boolean> {
+    return this.attempt(() => this.store?.has(key) ?? false).then((found) => found === true)
+  }
+
+  /** Deletes all that is kept of a file. */
+  async forget(group: string): Promise<void> {
+    await this.attempt(async () => {
+      for (const key of (await this.store?.keys()) ?? []) if (key.startsWith(`${group}/`)) await this.store?.delete(key)
+    })
+  }
+
+  async attempt<T>(work: () => T | Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof SovitError) throw error
+      this.say(error instanceof Error ? error.message || error.name : String(error))
+      return null
+    }
+  }
+
+  say(what: string): void {
+    if (!this.#said) this.onFailure?.(`The cache of weights fails (${what}); the network is used instead.`)
+    this.#said = true
+  }
+}
+
+interface Known {
+  readonly size: number
+  readonly identity: string
+  /** Names of its chunks begin so. */
+  readonly prefix: string
+}
+
+class CachedFile implements ByteSource {
+  readonly name: string
+  #known: Known | undefined
+  /** Whether `#known` is what the server says now, not what is remembered. */
+  #confirmed = false
+  /** The last read that was asked for. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    private readonly source: ByteSource,
+    private readonly url: URL,
+    private readonly keeper: Keeper,
+  ) {
+    this.name = source.name
+  }
+
+  async size(signal?: AbortSignal): Promise<number> {
+    return (await this.#identify(signal)).size
+  }
+
+  async version(signal?: AbortSignal): Promise<string | null> {
+    return (await this.#identify(signal)).identity
+  }
+
+  async kept(begin: number, end: number): Promise<boolean> {
+    return this.keeper.has(`${(await this.#identify()).prefix}${begin}-${end}`)
+  }
+
+  sequential(): boolean {
+    return this.source.sequential?.() ?? false
+  }
+
+  /** Reads of the network keep the order in which they were asked for where the source knows no other. */
+  read(begin: number, end: number, signal?: AbortSignal, into = new Uint8Array(end - begin)): Promise<Uint8Array> {
+    const reading = this.#read(begin, end, signal, into, this.#turn)
+    this.#turn = reading.catch(() => undefined)
+    return reading
+  }
+
+  async #read(
+    begin: number,
+    end: number,
+    signal: AbortSignal | undefined,
+    into: Uint8Array,
+    turn: Promise<unknown>,
+  ): Promise<Uint8Array> {
+    const { size, prefix } = await this.#identify(signal)
+    if (end > size) throw truncated(this.name, end, size)
+    if (begin === end) return new Uint8Array(0)
+    const room = into.subarray(0, end - begin)
+    const key = `${prefix}${begin}-${end}`
+    const kept = await this.keeper.get(key, room)
+    throwIfAborted(signal, `Reading ${this.name}`)
+    if (kept) {
+      this.keeper.meter.cached += kept.length
+      return kept
+    }
+    await this.#confirm(signal)
+    if (this.sequential()) await turn
+    const bytes = await this.source.read(begin, end, signal, room)
+    // Awaited, as the reader's buffer is filled anew when this one is consumed. Other reads go on meanwhile.
+    await this.keeper.put(key, bytes)
+    return bytes
+  }
+
+  async close(): Promise<void> {
+    await this.source.close?.()
+  }
+
+  /** Asks the server which content it has now; takes what is remembered when it is out of reach. */
+  async #identify(signal?: AbortSignal): Promise<Known> {
+    if (this.#known) return this.#known
+    const { keeper } = this
+    const group = await groupOf(this.url)
+    const record = parseRecord(await keeper.get(`${group}/record`))
+    const immutable = isPinned(this.url) && record?.size !== null
+    if (record && (keeper.only || keeper.unreachable || immutable)) return this.#remember(group, record)
+    if (keeper.only) throw new SovitError('NETWORK', `${this.name} is not in the cache. Load it with the network once.`)
+    let now: FileRecord
+    let problem: SovitError | undefined
+    try {
+      now = await this.#ask(signal)
+    } catch (error) {
+      if (!(error instanceof SovitError)) throw error
+      if (error.code === 'NETWORK' && record) {
+        keeper.unreachable = true
+        return this.#remember(group, record)
+      }
+      if (error.code !== 'NOT_FOUND') throw error
+      now = { size: null }
+      problem = error
+    }
+    if (JSON.stringify(now) !== JSON.stringify(record)) {
+      if (record) await keeper.forget(group)
+      await keeper.put(`${group}/record`, new TextEncoder().encode(JSON.stringify(now)))
+    }
+    if (problem) throw problem
+    this.#confirmed = true
+    return this.#remember(group, now)
+  }
+
+  async #ask(signal?: AbortSignal): Promise<{ size: number; identity: string }> {
+    const size = await this.source.size(signal)
+    return { size, identity: `${size} ${(await this.source.version?.(signal)) ?? ''}` }
+  }
+
+  async #remember(group: string, record: FileRecord): Promise<Known> {
+    if (record.size === null) throw new SovitError('NOT_FOUND', `There is no file ${this.name}. Check the address.`)
+    const prefix = `${group}/${(await textHash(record.identity)).slice(0, 16)}.`
+    return (this.#known ??= { ...record, prefix })
+  }
+
+  /** Before bytes of the network are put beside what is remembered: they must be of the same content. */
+  async #confirm(signal?: AbortSignal): Promise<void> {
+    if (this.#confirmed) return
+    if (this.keeper.only) throw new SovitError('NETWORK', `A part of ${this.name} is not in the cache.`)
+    const now = await this.#ask(signal)
+    if (now.identity !== this.#known?.identity) {
+      await this.keeper.forget(await groupOf(this.url))
+      throw new SovitError('TRUNCATED', `${this.name} changed since parts of it were kept. Load it again.`)
+    }
+    this.#confirmed = true
+  }
+}
+
+/** A commit of a hub: its files never change, so nobody needs to ask. */
+function isPinned({ pathname }: URL): boolean {
+  return /\/resolve\/[0-9a-f]{40}\//.test(pathname)
+}
+
+/** The part of keys that names a file: readable, short, and, by its hash, of this address (query included) alone. */
+async function groupOf(url: URL): Promise<string> {
+  return `${readable(url)}~${(await textHash(url.href)).slice(0, 16)}`
+}
+
+/** The part of a group's name that can be read. A query may hold secrets, so it is only hashed. */
+function readable(url: URL): string {
+  return encodeURIComponent(url.origin + url.pathname)
+    .replaceAll('*', '_')
+    .slice(0, 160)
+}
+
+function textHash(text: string): Promise<string> {
+  return sha256(new TextEncoder().encode(text))
+}
+
+function parseRecord(bytes: Uint8Array | null): FileRecord | null {
+  const value: unknown = bytes && JSON.parse(decodeUtf8(bytes))
+  if (!isObject(value)) return null
+  if (value.size === null) return { size: null }
+  const { size, identity } = value
+  return typeof size === 'number' && typeof identity === 'string' ? { size, identity } : null
+}
+
+/** Bytes of chunks that a store holds. */
+export async function storedBytes(option: CacheOption): Promise<number> {
+  const keys = (await (await storeIfAny(option))?.keys()) ?? []
+  return keys.reduce((sum, key) => {
+    const [, begin = 0, end = 0] = /\.(\d+)-(\d+)$/.exec(key) ?? []
+    return sum + Number(end) - Number(begin)
+  }, 0)
+}
+
+/** Deletes what a store holds: everything, or what lies at or below these addresses. */
+export async function clearStore(option: CacheOption, addresses?: readonly URL[]): Promise<void> {
+  const store = await storeIfAny(option)
+  const starts = addresses?.map(readable)
+  for (const key of (await store?.keys()) ?? []) {
+    if (!starts || starts.some((start) => key.startsWith(start))) await store?.delete(key)
+  }
+}
+
+/** Null where there is none to open (an insecure page, a sandboxed frame): nothing is kept there. */
+async function storeIfAny(option: CacheOption): Promise<ChunkStore | null> {
+  try {
+    return await openStore(option)
+  } catch (error) {
+    if (error instanceof SovitError) throw error
+    return null
+  }
+}

@@ -1,0 +1,68 @@
+import { locate, type RemoteWrapper } from '../checkpoint/sources.js'
+import type { CacheOption, ModelSource } from '../checkpoint/types.js'
+import { SovitError } from '../errors.js'
+import { keptWeights } from './load.js'
+import type { LoadOptions } from './types.js'
+
+/** What loads have kept. `cache` is the option that they were given; default `true`. */
+export interface KeptWeights {
+  /**
+   * Whether a load with these options would take all weights from the cache: it works offline then. Asks no server, so a
+   * changed file shows only when it is loaded.
+   */
+  isCached(source: ModelSource, options?: LoadOptions): Promise<boolean>
+  /** Bytes kept, of all checkpoints. */
+  size(options?: { readonly cache?: CacheOption }): Promise<number>
+  /** Deletes what is kept of a checkpoint, or everything. */
+  clear(source?: ModelSource, options?: Pick<LoadOptions, 'cache' | 'revision'>): Promise<void>
+  /** Asks the browser not to evict what this origin keeps; it may ask the user. False where it refuses or cannot. */
+  persist(): Promise<boolean>
+}
+
+export async function isCached(source: ModelSource, options: LoadOptions = {}): Promise<boolean> {
+  try {
+    const { kept, total } = await keptWeights(source, options)
+    return kept === total
+  } catch (error) {
+    // A file of it was never kept.
+    if (error instanceof SovitError && (error.code === 'NETWORK' || error.code === 'NOT_FOUND')) return false
+    throw error
+  }
+}
+
+export async function size({ cache = true }: { readonly cache?: CacheOption } = {}): Promise<number> {
+  return (await stores()).storedBytes(cache)
+}
+
+export async function clear(
+  source?: ModelSource,
+  { cache = true, revision }: Pick<LoadOptions, 'cache' | 'revision'> = {},
+): Promise<void> {
+  const addresses = source === undefined ? undefined : await addressesOf(source, revision)
+  try {
+    await (await stores()).clearStore(cache, addresses)
+  } catch (cause) {
+    if (cause instanceof SovitError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new SovitError('WRITE', `What is kept of weights cannot be deleted: ${why}.`, { cause })
+  }
+}
+
+/** The same file that loads import. */
+const stores = () => import('../checkpoint/cache.js')
+
+export async function persist(): Promise<boolean> {
+  // Insecure pages and Node have none, whatever the types say.
+  const { storage } = (globalThis.navigator as { readonly storage?: StorageManager } | undefined) ?? {}
+  return (await storage?.persist()) ?? false
+}
+
+/** Where a checkpoint's files lie: a folder, or a file and config.json beside it; nothing for what is local. */
+async function addressesOf(source: ModelSource, revision?: string): Promise<readonly URL[]> {
+  const files: URL[] = []
+  const note: RemoteWrapper = (file, url) => (files.push(url), file)
+  const { weights, folder } = await locate(source, { revision, remote: () => Promise.resolve(note) })
+  if (!folder || !/^https?:/.test(folder.name)) return []
+  const at = new URL(folder.name)
+  return weights ? [...files, new URL('config.json', at)] : [at]
+}

@@ -1,0 +1,106 @@
+/** Weights kept between loads: in a browser by its Cache API, in Node by a caller's object. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { VisionEncoder, type LoadOptions, type ProgressEvent } from '../../src/index.js'
+import { testPixels } from '../fixtures/pixels.js'
+import { testGpu } from '../support/device.js'
+import { fixtureBytes } from '../support/fixture.js'
+import { MemoryCache } from '../support/memory-cache.js'
+
+const gpu = await testGpu()
+const inBrowser = typeof caches !== 'undefined'
+const memory = new MemoryCache()
+const cache = inBrowser ? true : memory
+const repository = 'somebody/tower'
+const picture = { pixels: testPixels(1, 28, 42) }
+const files = new Map<string, ArrayBuffer>()
+let asked: string[] = []
+
+/** The hub, as far as this repository goes. */
+const hub: typeof fetch = (input, init) => {
+  const file =
+    /\/somebody\/tower\/resolve\/main\/([\w.]+)$/.exec(input instanceof Request ? input.url : String(input))?.[1] ?? ''
+  const range = new Headers(init?.headers).get('range') ?? ''
+  asked.push(`${file} ${range}`)
+  const bytes = files.get(file)
+  if (!bytes) return Promise.resolve(new Response('no such file', { status: 404 }))
+  const [, begin = '0', last = ''] = /bytes=(\d+)-(\d*)/.exec(range) ?? []
+  const end = last === '' ? bytes.byteLength : Math.min(Number(last) + 1, bytes.byteLength)
+  const headers = { 'content-range': `bytes ${begin}-${end - 1}/${bytes.byteLength}`, etag: '"one"' }
+  return Promise.resolve(new Response(bytes.slice(Number(begin), end), { status: 206, headers }))
+}
+
+const load = (options: LoadOptions = {}) =>
+  VisionEncoder.load(repository, { gpu, precision: 'f32', positions: 'navit', cache, fetch: hub, ...options })
+
+async function tokensOf(options: LoadOptions = {}): Promise<Float32Array> {
+  using encoder = await load(options)
+  return (await encoder.encode(picture)).tokens
+}
+
+beforeAll(async () => {
+  for (const file of ['config.json', 'model.safetensors']) {
+    files.set(file, await fixtureBytes(`tests/fixtures/models/siglip-f32/${file}`))
+  }
+})
+beforeEach(async () => {
+  await VisionEncoder.cache.clear(undefined, { cache })
+  asked = []
+})
+afterAll(() => VisionEncoder.cache.clear(undefined, { cache }))
+
+test('a second load asks for no weights, and a third works without network', async () => {
+  const tokens = await tokensOf()
+  expect(asked.length).toBeGreaterThan(2)
+  asked = []
+  const events: ProgressEvent[] = []
+  using second = await load({ onProgress: (event) => events.push(event) })
+  expect(asked.filter((line) => !line.endsWith(' bytes=0-0'))).toEqual([])
+  expect(second.load.fetchedBytes).toBe(0)
+  expect(second.load.cachedBytes).toBeGreaterThan(second.load.weightBytes)
+  const phases = ['header', 'cache', 'upload', 'compile', 'ready']
+  expect([...new Set(events.map(({ phase }) => phase))]).toEqual(phases)
+  expect(await tokensOf({ fetch: () => Promise.reject(new TypeError('offline')) })).toEqual(tokens)
+})
+
+test('says what is kept, and clears it', async () => {
+  const at = { cache, fetch: hub }
+  expect(await VisionEncoder.cache.isCached(repository, at)).toBe(false)
+  expect(await VisionEncoder.cache.size({ cache })).toBe(0)
+  using encoder = await load()
+  expect(await VisionEncoder.cache.isCached(repository, at)).toBe(true)
+  expect(await VisionEncoder.cache.isCached(repository, { ...at, revision: 'other' })).toBe(false)
+  expect(await VisionEncoder.cache.size({ cache })).toBe(encoder.load.fetchedBytes)
+  asked = []
+  await VisionEncoder.cache.clear('somebody/else', { cache })
+  expect(await VisionEncoder.cache.isCached(repository, at)).toBe(true)
+  await VisionEncoder.cache.clear(repository, { cache })
+  expect(await VisionEncoder.cache.isCached(repository, at)).toBe(false)
+  expect(await VisionEncoder.cache.size({ cache })).toBe(0)
+  expect(asked).toEqual([])
+})
+
+test('what was damaged is fetched again, and said once', async () => {
+  const tokens = await tokensOf()
+  const store = inBrowser ? await caches.open('sovit-weights-1') : memory
+  for (const key of await store.keys()) {
+    const address = typeof key === 'string' ? key : key.url
+    const response = await store.match(address)
+    if (!response || !/\.\d+-\d+$/.test(address)) continue
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    bytes[bytes.length >> 1]! ^= 1 // eslint-disable-line @typescript-eslint/no-non-null-assertion
+    await store.put(address, new Response(bytes, { headers: response.headers }))
+  }
+  const events: ProgressEvent[] = []
+  expect(await tokensOf({ onProgress: (event) => events.push(event) })).toEqual(tokens)
+  const said = events.filter(({ status }) => status === 'cache')
+  expect(said).toMatchObject([{ phase: 'cache', message: expect.stringContaining('damaged') as string }])
+  asked = []
+  expect(await tokensOf()).toEqual(tokens)
+  expect(asked.filter((line) => !line.endsWith(' bytes=0-0'))).toEqual([])
+})
+
+test('`false` keeps nothing', async () => {
+  using encoder = await load({ cache: false })
+  expect(encoder.load.cachedBytes).toBe(0)
+  expect(await VisionEncoder.cache.size({ cache })).toBe(0)
+})
