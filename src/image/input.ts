@@ -54,8 +54,10 @@ export function checkPixels(pixels: PixelValues): PixelValues {
       `Pixel values of 3×${height}×${width} need ${3 * height * width} numbers; there are ${data.length}.`,
     )
   }
-  const bad = data.findIndex((value) => !Number.isFinite(value))
-  if (bad >= 0) {
+  // A loop: with a function a value, 448×448 pixels take ten times as long, 5 ms.
+  let bad = 0
+  while (bad < data.length && Number.isFinite(data[bad])) bad++
+  if (bad < data.length) {
     throw new SovitError(
       'BAD_IMAGE',
       `Pixel value ${bad} is ${data[bad]}; all must be finite (normalised, about −1 to 1).`,
