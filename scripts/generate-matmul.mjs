@@ -2,7 +2,8 @@
 //
 // They are generated only because accumulators must be named one by one: an array of them is kept in memory, not in
 // registers, by several compilers (M1 Max through naga: 100 times slower, performance notes of the cera project; also
-// SwiftShader); those on subgroup matrices share their texts. Each output is valid WGSL and is committed; --check fails when a committed file is not what comes out.
+// SwiftShader); those on subgroup matrices share their texts. Each output is valid WGSL and is committed; --check fails
+// when a committed file is not what comes out.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { matrix } from './matmul-matrix.mjs'
 import { EPILOGUES, FORMATS, INT8, MATMUL_EPILOGUE, MATMUL_FORMULA, matmulBindings, reader } from './matmul-texts.mjs'

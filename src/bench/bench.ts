@@ -1,6 +1,6 @@
 import type { Precision } from '../encoder/types.js'
 import { throwIfAborted } from '../errors.js'
-import type { Arithmetic } from '../gpu/arithmetic.js'
+import { arithmeticsOf, type Arithmetic } from '../gpu/arithmetic.js'
 import type { KernelTraits } from '../gpu/catalog.js'
 import { Gpu } from '../gpu/device.js'
 import { matrixShape } from '../gpu/matrix-units.js'
@@ -60,7 +60,7 @@ export function planBench(
   const precisions: readonly Precision[] = gpu.has('shader-f16') ? ['f32', 'f16'] : ['f32']
   const ways = precisions.flatMap((precision): Way[] => {
     if (software && !arithmetics) return [{ precision, arithmetic: 'auto' }]
-    const known = arithmeticsOf(gpu, precision).filter((one) => !arithmetics || arithmetics.includes(one))
+    const known = arithmeticsOf(precision, gpu.info).filter((one) => !arithmetics || arithmetics.includes(one))
     return known.map((arithmetic) => ({ precision, arithmetic }))
   })
   return {
@@ -125,18 +125,13 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
   yield await measureScaling({ ...plan, gpu: options.gpu, file, precision, budget: plan.scaling }, phase)
 }
 
-/** Every arithmetic that a device has for a precision: what could be chosen, not what is. The fastest first. */
-function arithmeticsOf({ info }: Gpu, precision: Precision): readonly Arithmetic[] {
-  const matrix = matrixShape(info.matrixUnits, precision) !== null
-  return [...(matrix ? (['matrix'] as const) : []), ...(precision === 'f16' ? (['f16'] as const) : []), 'f32']
-}
-
+/** What could be chosen on a device, not what is. */
 function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
-  return arithmeticsOf(gpu, precision).map((arithmetic) => {
+  return arithmeticsOf(precision, gpu.info).map((arithmetic) => {
     return { arithmetic, software, matrix, workgroupBytes, invocations }
   })
 }

@@ -1,5 +1,4 @@
 import { RECORDED_CONFIG } from '../checkpoint/recorded-config.js'
-import type { StreamOptions } from '../checkpoint/types.js'
 import { withTower, type DescribedTower } from '../encoder/load.js'
 import { LoadProgress } from '../encoder/progress.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
@@ -36,9 +35,7 @@ export const convert: Command = {
       await withTower(source, { ...options, layout, signal }, async (checkpoint, tower) => {
         const progress = new LoadProgress(ref.name, line.show)
         progress.described(ref.name, tower.weightBytes)
-        const onProgress: StreamOptions['onProgress'] = (loaded, file, sequential) =>
-          progress.bytes(loaded, file, sequential, checkpoint)
-        const how = { weights, metadata: metadataOf(ref, tower, weights), onProgress, signal }
+        const how = { weights, metadata: metadataOf(ref, tower, weights), onProgress: progress.of(checkpoint), signal }
         const { tensors, bytes } = await writeTower(out, checkpoint, tower, how)
         line.clear()
         await print(`${out}: ${tensors} tensors, ${mb(bytes)} MB, of ${mb(tower.weightBytes)} MB of ${ref.name}\n`)

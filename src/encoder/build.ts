@@ -1,4 +1,4 @@
-import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
+import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
 import { uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
@@ -32,8 +32,7 @@ export async function buildExecutor(
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, tensors }, precision, options)
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
-  const onProgress: StreamOptions['onProgress'] = (loaded, file, sequential) =>
-    progress.bytes(loaded, file, sequential, checkpoint)
+  const onProgress = progress.of(checkpoint)
   const [compiled, uploaded] = await Promise.allSettled([
     compile(gpu.device, missing(plan, pipelines)),
     uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal: options.signal, onProgress }).then((buffers) => {

@@ -1,4 +1,4 @@
-import type { Checkpoint, ModelSource, ProgressEvent } from '../checkpoint/types.js'
+import type { Checkpoint, ModelSource, ProgressEvent, StreamOptions } from '../checkpoint/types.js'
 
 /** Turns what happens in a load into its progress events: `loaded` never falls, 100 only at the end. */
 export class LoadProgress {
@@ -32,8 +32,13 @@ export class LoadProgress {
 
   readonly cacheFailed = (message: string): void => this.#send('cache', 'cache', message)
 
+  /** Tells of the bytes that a stream of this checkpoint brings. */
+  of(checkpoint: Checkpoint): NonNullable<StreamOptions['onProgress']> {
+    return (loaded, file, sequential) => this.#bytes(loaded, file, sequential, checkpoint)
+  }
+
   /** Bytes of weights that reached the GPU, and the file they came from. */
-  bytes(loaded: number, file: string, sequential: boolean, { fetchedBytes, cachedBytes }: Checkpoint): void {
+  #bytes(loaded: number, file: string, sequential: boolean, { fetchedBytes, cachedBytes }: Checkpoint): void {
     // Reads run ahead: the last bytes of a load were read some time ago, and are still of the phase before.
     if (fetchedBytes > this.#fetched) this.#phase = 'download'
     else if (cachedBytes > this.#cached) this.#phase = 'cache'

@@ -18,27 +18,34 @@ interface Device {
   readonly matrixUnits: MatrixUnits | null
 }
 
-/** The arithmetics that a device has for a precision, fastest first; or the one that was asked for. */
+/** Every arithmetic that a device has for a precision, the fastest of most devices first. */
+export function arithmeticsOf(
+  precision: 'f32' | 'f16',
+  { matrixUnits }: Pick<Device, 'matrixUnits'>,
+): readonly Arithmetic[] {
+  const matrix = matrixShape(matrixUnits, precision) !== null
+  return [...(matrix ? (['matrix'] as const) : []), ...(precision === 'f16' ? (['f16'] as const) : []), 'f32']
+}
+
+/** The arithmetics to try on a device, fastest first; or the one that was asked for. */
 export function resolveArithmetics(
   wanted: Arithmetic | 'auto',
   precision: 'f32' | 'f16',
   device: Device,
-): readonly [Arithmetic, ...Arithmetic[]] {
-  const shape = matrixShape(device.matrixUnits, precision)
-  if (wanted === 'f16' && precision !== 'f16') {
+): readonly Arithmetic[] {
+  const known = arithmeticsOf(precision, device)
+  if (wanted === 'auto') {
+    // Rasterisers emulate both f16 and matrices, which is slower there than f32.
+    if (device.software) return ['f32']
+    return known.filter((one) => one !== 'f16' || !EQUAL_RATES.includes(device.vendor))
+  }
+  if (known.includes(wanted)) return [wanted]
+  if (wanted === 'f16') {
     throw new SovitError('BAD_OPTION', `Arithmetic 'f16' needs precision f16; the precision is ${precision}.`)
   }
-  if (wanted === 'matrix' && !shape) {
-    throw new SovitError(
-      'NO_FEATURE',
-      `Arithmetic 'matrix' needs matrix units for precision ${precision}, which this device lacks or does not offer ` +
-        `(browsers: an experimental feature behind --enable-unsafe-webgpu). Use auto.`,
-    )
-  }
-  if (wanted !== 'auto') return [wanted]
-  // Rasterisers emulate both f16 and matrices, which is slower there than f32.
-  if (device.software) return ['f32']
-  const f16 = precision === 'f16' && !EQUAL_RATES.includes(device.vendor)
-  const vector: readonly [Arithmetic, ...Arithmetic[]] = f16 ? ['f16', 'f32'] : ['f32']
-  return shape ? ['matrix', ...vector] : vector
+  throw new SovitError(
+    'NO_FEATURE',
+    `Arithmetic '${wanted}' needs matrix units for precision ${precision}, which this device lacks or does not offer ` +
+      `(browsers: an experimental feature behind --enable-unsafe-webgpu). Use auto.`,
+  )
 }

@@ -43,7 +43,7 @@ export async function kernelFamily(device: {
 /** On matrix units; what does not fit their operands is computed as on any GPU. */
 async function matrixFamily(shape: MatrixShape | null): Promise<KernelFamily> {
   if (!shape) throw new SovitError('NO_FEATURE', 'This device has no matrix units for this precision.')
-  const { matmulMatrix, matmulMatrixTiles, matmulMatrixFitsHalves } = await import('./kernels/matmul-matrix.js')
+  const { matmulMatrix, matmulMatrixFits, matmulMatrixTiles } = await import('./kernels/matmul-matrix.js')
   const { attentionMatrix, attentionMatrixFits, attentionMatrixVariants } =
     await import('./kernels/attention-matrix.js')
   const tiles = matmulMatrixTiles(shape)
@@ -51,7 +51,7 @@ async function matrixFamily(shape: MatrixShape | null): Promise<KernelFamily> {
   return {
     ...gpu,
     matmul: (spec) => {
-      const fits = shape.component === 'f32' || matmulMatrixFitsHalves(spec)
+      const fits = matmulMatrixFits(spec, shape)
       return fits ? ranked(tiles, spec).map((tile) => matmulMatrix(spec, tile)) : gpu.matmul(spec)
     },
     attention: (spec) => {

@@ -1,6 +1,7 @@
 import { SovitError } from '../errors.js'
 import type { Gpu } from './device.js'
-import { bindingBytes, type Kernel } from './kernel.js'
+import { BoundKernel } from './bound-kernel.js'
+import type { Kernel } from './kernel.js'
 import type { Pipeline } from './pipeline.js'
 
 /** Rows to check: more than one of a tile, and not whole ones. */
@@ -14,7 +15,8 @@ const EVERY = 29
  *
  * @throws SovitError `SHADER` when a sum is wrong
  */
-export async function checkProduct(gpu: Gpu, { kernel, layout, pipeline }: Pipeline): Promise<void> {
+export async function checkProduct(gpu: Gpu, compiled: Pipeline): Promise<void> {
+  const { kernel } = compiled
   const { K = 0, N = 0 } = kernel.dims
   const x = integers(ROWS * K, 7)
   const weight = integers(N * K, 5)
@@ -25,7 +27,7 @@ export async function checkProduct(gpu: Gpu, { kernel, layout, pipeline }: Pipel
     bias: new Float32Array(kernel.bindings.some(({ type }) => type === 'i8') ? 2 * N : N).fill(1, N),
     size: Uint32Array.of(ROWS, 0, 0, 0),
   }
-  const y = new Float32Array(await run(gpu, { kernel, layout, pipeline }, contents))
+  const y = new Float32Array(await run(gpu, compiled, contents))
   for (let row = 0; row < ROWS; row++) {
     for (let n = row % EVERY; n < N; n += EVERY) {
       let sum = 0
@@ -63,40 +65,25 @@ function encode(values: Int8Array, { bindings }: Kernel, name: string): ArrayBuf
 
 /** Runs a kernel once on buffers of these contents (zeros where there are none) and returns its `y`. */
 async function run(
-  { device, memory }: Gpu,
-  { kernel, layout, pipeline }: Pipeline,
+  gpu: Gpu,
+  compiled: Pipeline,
   contents: Readonly<Record<string, ArrayBufferView>>,
 ): Promise<ArrayBuffer> {
-  const { STORAGE, UNIFORM, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage
-  const buffers: GPUBuffer[] = []
-  const make = (label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
-    const buffer = memory.create(`check.${label}`, bytes, usage)
-    buffers.push(buffer)
-    return buffer
-  }
+  const { device, memory } = gpu
+  const alone = new BoundKernel(gpu, compiled, { P: ROWS }, contents)
+  let readback: GPUBuffer | undefined
   try {
-    let output: GPUBuffer | undefined
-    const entries = kernel.bindings.map((binding, index) => {
-      const usage = binding.access === 'uniform' ? UNIFORM : STORAGE
-      const buffer = make(binding.name, bindingBytes(binding, kernel.dims, { P: ROWS }), usage | COPY_DST | COPY_SRC)
-      const content = contents[binding.name]
-      if (content) device.queue.writeBuffer(buffer, 0, content.buffer, content.byteOffset, content.byteLength)
-      if (binding.access === 'write') output = buffer
-      return { binding: index, resource: { buffer } }
-    })
-    if (!output) throw new SovitError('SHADER', `Kernel '${kernel.name}' writes nothing.`)
-    const readback = make('readback', output.size, MAP_READ | COPY_DST)
+    const output = alone.buffers[compiled.kernel.bindings.findIndex(({ access }) => access === 'write')]
+    if (!output) throw new SovitError('SHADER', `Kernel '${compiled.kernel.name}' writes nothing.`)
+    readback = memory.create('check', output.size, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST)
     const encoder = device.createCommandEncoder({ label: 'check' })
-    const pass = encoder.beginComputePass({ label: 'check' })
-    pass.setPipeline(pipeline)
-    pass.setBindGroup(0, device.createBindGroup({ label: 'check', layout, entries }))
-    pass.dispatchWorkgroups(...kernel.workgroups({ P: ROWS }))
-    pass.end()
+    alone.record(encoder)
     encoder.copyBufferToBuffer(output, 0, readback, 0, output.size)
     device.queue.submit([encoder.finish()])
     await readback.mapAsync(GPUMapMode.READ)
     return readback.getMappedRange().slice(0)
   } finally {
-    for (const buffer of buffers) memory.destroy(buffer)
+    alone.free()
+    if (readback) memory.destroy(readback)
   }
 }

@@ -1,7 +1,8 @@
 import { throwIfAborted } from '../errors.js'
 import type { Alternatives } from './catalog.js'
 import type { DeviceInfo, Gpu } from './device.js'
-import { bindingBytes, type Kernel, type RunSizes } from './kernel.js'
+import { BoundKernel } from './bound-kernel.js'
+import type { Kernel, RunSizes } from './kernel.js'
 import { attentionTiles } from './kernels/attention.js'
 import { compile, type Pipeline } from './pipeline.js'
 import { fingerprint, type TuningStore } from './tuning-store.js'
@@ -142,44 +143,23 @@ async function measure(
 ): Promise<number> {
   const compiled = pipelines.get(kernel)
   if (!compiled) return Infinity
-  const { device, memory } = gpu
   const tiles = attentionTiles([P], kernel.queryTile ?? P)
   const run: RunSizes = { P, T: tiles.length / 4, A: P * P }
-  const contents: Readonly<Record<string, Uint32Array>> = { tiles, size: new Uint32Array([P, 0, 0, 0]) }
-  const buffers = kernel.bindings.map((binding) => {
-    const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage
-    const usage = (binding.access === 'uniform' ? UNIFORM : STORAGE) | COPY_DST
-    const buffer = memory.create(`tuner.${binding.name}`, bindingBytes(binding, kernel.dims, run), usage)
-    const content = contents[binding.name]
-    if (content) device.queue.writeBuffer(buffer, 0, content.buffer)
-    return buffer
-  })
+  const alone = new BoundKernel(gpu, compiled, run, { tiles, size: new Uint32Array([P, 0, 0, 0]) })
   try {
-    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }))
-    const group = device.createBindGroup({ label: 'tuner', layout: compiled.layout, entries })
     const times: number[] = []
-    for (let i = 0; i <= RUNS; i++) times.push(await time(device, compiled, group, kernel.workgroups(run), repeats))
+    for (let i = 0; i <= RUNS; i++) times.push(await time(gpu.device, alone, repeats))
     gpu.check()
     return Math.min(...times.slice(1)) / repeats
   } finally {
-    for (const buffer of buffers) memory.destroy(buffer)
+    alone.free()
   }
 }
 
-async function time(
-  device: GPUDevice,
-  { pipeline }: Pipeline,
-  group: GPUBindGroup,
-  workgroups: readonly [number, number, number],
-  repeats: number,
-): Promise<number> {
+async function time(device: GPUDevice, alone: BoundKernel, repeats: number): Promise<number> {
   const start = performance.now()
   const encoder = device.createCommandEncoder({ label: 'tuner' })
-  const pass = encoder.beginComputePass({ label: 'tuner' })
-  pass.setPipeline(pipeline)
-  pass.setBindGroup(0, group)
-  for (let i = 0; i < repeats; i++) pass.dispatchWorkgroups(...workgroups)
-  pass.end()
+  alone.record(encoder, repeats)
   device.queue.submit([encoder.finish()])
   await device.queue.onSubmittedWorkDone()
   return performance.now() - start

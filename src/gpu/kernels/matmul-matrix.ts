@@ -4,7 +4,7 @@ import { SovitError } from '../../errors.js'
 import type { Kernel } from '../kernel.js'
 import type { MatrixShape } from '../matrix-units.js'
 import { matmul, type MatmulSpec, type MatmulTile } from './matmul.js'
-import { requireMultipleOf4, u32 } from './weights.js'
+import { u32 } from './weights.js'
 
 const K_STEP = 32
 const UNIT_BYTES = 16
@@ -72,18 +72,17 @@ export function matmulMatrixTile(shape: MatrixShape, { down, across, rows, colum
  * @throws SovitError `SHADER` for other operands.
  */
 export function matmulMatrix(spec: MatmulSpec, tile: MatmulTile): Kernel {
-  if (tile.code === halvesCode && !matmulMatrixFitsHalves(spec)) {
+  if (!matmulMatrixFits(spec, { component: tile.code === halvesCode ? 'f16' : 'f32' })) {
     const { input, weight, K } = spec
     throw new SovitError(
       'SHADER',
       `${tile.name}: needs operands in f16 and K a multiple of 8, not ${input} by ${weight} with K = ${K}.`,
     )
   }
-  requireMultipleOf4(tile.name, { K: spec.K, N: spec.N })
   return matmul(spec, tile)
 }
 
-/** Whether a product fits matrices of f16. */
-export function matmulMatrixFitsHalves({ input, weight, K }: MatmulSpec): boolean {
-  return input === 'f16' && weight === 'f16' && K % 8 === 0
+/** Whether a product fits matrices of a shape. */
+export function matmulMatrixFits(spec: MatmulSpec, { component }: Pick<MatrixShape, 'component'>): boolean {
+  return component === 'f32' || (spec.input === 'f16' && spec.weight === 'f16' && spec.K % 8 === 0)
 }

@@ -73,8 +73,8 @@ export function ranked(tiles: readonly MatmulTile[], { N }: Pick<MatmulSpec, 'N'
 
 /**
  * `y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])`, weights as the checkpoint stores them, sums in f32 in increasing
- * k. Binds `x`, `weight`, `bias` (f32; where weights are int8, the scales of their rows follow, by which sums are multiplied first), `residual` (f32; only that epilogue reads it, others bind what they like), `y`,
- * and `size` (P, 0, 0, 0).
+ * k. Binds `x`, `weight`, `bias` (f32; behind those of int8 weights lie the scales of their rows, by which sums are
+ * multiplied first), `residual` (f32; only that epilogue reads it, others bind what they like), `y`, `size` (P, 0, 0, 0).
  *
  * @throws SovitError `SHADER` when K or N is not a multiple of 4.
  */

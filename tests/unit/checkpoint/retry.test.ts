@@ -119,12 +119,10 @@ describe('an abort ends at once', () => {
     const real = httpSource(new URL(`${server?.url}/f`))
     const size = real.size(abort.signal)
     setTimeout(() => abort.abort('bored'), 50)
-    const start = performance.now()
     expect(await expectError(size, 'ABORTED')).toMatchObject({ cause: 'bored' })
-    expect(performance.now() - start).toBeLessThan(5000)
     expect(server?.log).toHaveLength(1)
     await expectError(file.size(AbortSignal.abort()), 'ABORTED')
-  })
+  }, 5_000)
 
   it('a request without an answer, even where fetch knows no signal', async () => {
     const abort = new AbortController()

@@ -164,9 +164,7 @@ describe('a checkpoint on a server without ranges', () => {
     const got = new Map(names.map((name) => [name, new Uint8Array(9 * MiB)]))
     const consume = (chunk: { tensor: { name: string }; offset: number; bytes: Uint8Array }): void =>
       got.get(chunk.tensor.name)?.set(chunk.bytes, chunk.offset)
-    await checkpoint.stream(tensors.values(), consume, {
-      onProgress: (loaded, file, sequential) => progress.bytes(loaded, file, sequential, checkpoint),
-    })
+    await checkpoint.stream(tensors.values(), consume, { onProgress: progress.of(checkpoint) })
     await checkpoint.close()
     for (const [name, bytes] of got) {
       expect(Buffer.from(bytes).equals((name === 'a' ? one : two).subarray(-9 * MiB))).toBe(true)
