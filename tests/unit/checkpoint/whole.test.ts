@@ -107,6 +107,14 @@ describe('a large file of a server without ranges', () => {
     expect(bad.log).toHaveLength(4)
   })
 
+  it('gives up at the third broken connection, whichever reads they broke', async () => {
+    const { file, server } = await source({ breaks: [Infinity, MiB, 2 * MiB, 3 * MiB, Infinity] })
+    await expectBytes(file, 0, 1.5 * MiB)
+    await expectBytes(file, 1.5 * MiB, 2.5 * MiB)
+    await expectError(file.read(2.5 * MiB, 4 * MiB), 'NETWORK', '/f', '3 tries')
+    expect(server.log).toHaveLength(4)
+  })
+
   it.each([
     ['another ETag', [{ etag: '"1"' }, { etag: '"2"' }], 'TRUNCATED', '"2"'],
     ['another size', [{}, { 'content-length': bytes.length + 1 }], 'TRUNCATED', bytes.length + 1],
