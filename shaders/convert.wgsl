@@ -5,8 +5,8 @@
 // dimension ends at 65535 workgroups. `first` is even, and an odd count is padded with zero in its last word.
 // Numerics: all in integers. A device may flush subnormals, and may round pack2x16float either way, which beyond f16's
 // range is indeterminate (WGSL, "Floating point conversion" and "Data packing built-in functions"; SwiftShader turns the
-// f32 above 2^-25 into 0). Ties go to even; what would round above 65504, infinities and NaN are stored as zero and set
-// status[index].
+// f32 above 2^-25 into 0). Ties go to even; what would round above 65504 is stored as zero and sets status[index] to 1; NaN
+// and infinities set it to 2, as in finite.wgsl.
 
 const F32 = 0u;
 const F16 = 1u;
@@ -18,7 +18,7 @@ const TO = F16; // F32 or F16
 
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read_write> result: array<u32>;
-@group(0) @binding(2) var<storage, read_write> status: array<atomic<u32>>; // [tensors], 1 where a value did not fit
+@group(0) @binding(2) var<storage, read_write> status: array<atomic<u32>>; // [tensors], 1 where a value did not fit, 2 where one is not finite
 @group(0) @binding(3) var<uniform> size: vec4<u32>; // values, first value in result, index in status, 0
 
 fn code_at(i: u32) -> f32 {
@@ -35,6 +35,14 @@ fn bits_at(i: u32) -> u32 {
   if (i >= size.x) {
     return 0u;
   }
+  let bits = stored_bits_at(i);
+  if ((bits & 0x7f800000u) == 0x7f800000u) {
+    atomicMax(&status[size.z], 2u);
+  }
+  return bits;
+}
+
+fn stored_bits_at(i: u32) -> u32 {
   if (FROM == F32) {
     return source[i];
   }

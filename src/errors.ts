@@ -18,6 +18,8 @@ export type SovitErrorCode =
   | 'BAD_INDEX'
   /** The checkpoint changed or ended while it was read. */
   | 'TRUNCATED'
+  /** Weights are NaN or infinite, or not those that a manifest lists. */
+  | 'BAD_WEIGHTS'
   /** The names in the checkpoint are of no known vision tower. */
   | 'UNKNOWN_LAYOUT'
   /** A tensor that the network needs is missing. */

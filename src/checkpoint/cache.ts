@@ -10,6 +10,7 @@
  * best effort: whatever fails in it is said once, and the network is read instead.
  */
 import { SovitError, throwIfAborted } from '../errors.js'
+import { chunkOf, groupOf, isPinned, readable, textHash } from './cache-keys.js'
 import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
@@ -71,10 +72,13 @@ class Keeper {
     return this.attempt(() => this.store?.has(key) ?? false).then((found) => found === true)
   }
 
-  /** Deletes all that is kept of a file. */
-  async forget(group: string): Promise<void> {
+  /** Deletes what is kept of a file, or of some of its bytes. */
+  async forget(start: string, begin = -1, end = Infinity): Promise<void> {
     await this.attempt(async () => {
-      for (const key of (await this.store?.keys()) ?? []) if (key.startsWith(`${group}/`)) await this.store?.delete(key)
+      for (const key of (await this.store?.keys()) ?? []) {
+        const chunk = chunkOf(key)
+        if (key.startsWith(start) && chunk.begin < end && chunk.end > begin) await this.store?.delete(key)
+      }
     })
   }
 
@@ -127,6 +131,13 @@ class CachedFile implements ByteSource {
 
   async kept(begin: number, end: number): Promise<boolean> {
     return this.keeper.has(`${(await this.#identify()).prefix}${begin}-${end}`)
+  }
+
+  async discard(begin: number, end: number): Promise<void> {
+    const { prefix } = await this.#identify()
+    await this.keeper.forget(prefix, begin, end)
+    // Of a store that cannot list its keys.
+    await this.keeper.attempt(() => this.keeper.store?.delete(`${prefix}${begin}-${end}`))
   }
 
   sequential(): boolean {
@@ -194,7 +205,7 @@ class CachedFile implements ByteSource {
       problem = error
     }
     if (JSON.stringify(now) !== JSON.stringify(record)) {
-      if (record) await keeper.forget(group)
+      if (record) await keeper.forget(`${group}/`)
       await keeper.put(`${group}/record`, new TextEncoder().encode(JSON.stringify(now)))
     }
     if (problem) throw problem
@@ -219,32 +230,11 @@ class CachedFile implements ByteSource {
     if (this.keeper.only) throw new SovitError('NETWORK', `A part of ${this.name} is not in the cache.`)
     const now = await this.#ask(signal)
     if (now.identity !== this.#known?.identity) {
-      await this.keeper.forget(await groupOf(this.url))
+      await this.keeper.forget(`${await groupOf(this.url)}/`)
       throw new SovitError('TRUNCATED', `${this.name} changed since parts of it were kept. Load it again.`)
     }
     this.#confirmed = true
   }
-}
-
-/** A commit of a hub: its files never change, so nobody needs to ask. */
-function isPinned({ pathname }: URL): boolean {
-  return /\/resolve\/[0-9a-f]{40}\//.test(pathname)
-}
-
-/** The part of keys that names a file: readable, short, and, by its hash, of this address (query included) alone. */
-async function groupOf(url: URL): Promise<string> {
-  return `${readable(url)}~${(await textHash(url.href)).slice(0, 16)}`
-}
-
-/** The part of a group's name that can be read. A query may hold secrets, so it is only hashed. */
-function readable(url: URL): string {
-  return encodeURIComponent(url.origin + url.pathname)
-    .replaceAll('*', '_')
-    .slice(0, 160)
-}
-
-function textHash(text: string): Promise<string> {
-  return sha256(new TextEncoder().encode(text))
 }
 
 function parseRecord(bytes: Uint8Array | null): FileRecord | null {
@@ -258,10 +248,7 @@ function parseRecord(bytes: Uint8Array | null): FileRecord | null {
 /** Bytes of chunks that a store holds. */
 export async function storedBytes(option: CacheOption): Promise<number> {
   const keys = (await (await storeIfAny(option))?.keys()) ?? []
-  return keys.reduce((sum, key) => {
-    const [, begin = 0, end = 0] = /\.(\d+)-(\d+)$/.exec(key) ?? []
-    return sum + Number(end) - Number(begin)
-  }, 0)
+  return keys.map(chunkOf).reduce((sum, { begin, end }) => sum + end - begin, 0)
 }
 
 /** Deletes what a store holds: everything, or what lies at or below these addresses. */

@@ -19,6 +19,7 @@ export function metered(source: ByteSource, meter: Meter): ByteSource {
     version: async (signal) => (await source.version?.(signal)) ?? null,
     sequential: () => source.sequential?.() ?? false,
     kept: async (begin, end) => (await source.kept?.(begin, end)) ?? false,
+    discard: async (begin, end) => source.discard?.(begin, end),
     close: async () => source.close?.(),
   }
 }

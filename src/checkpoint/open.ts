@@ -138,6 +138,10 @@ class OpenCheckpoint implements Checkpoint {
     return kept
   }
 
+  async discard(tensor: TensorInfo): Promise<void> {
+    for (const source of (await this.sourcesOf([tensor])).values()) await source.discard?.(tensor.begin, tensor.end)
+  }
+
   async close(): Promise<void> {
     await Promise.all([...new Set(this.shardOf.values())].map((shard) => shard.close()))
   }

@@ -26,10 +26,13 @@ export class Scales {
 export async function readScales(
   checkpoint: Checkpoint,
   scaleOf: ReadonlyMap<TensorInfo, TensorInfo>,
-  { signal }: StreamOptions,
+  { signal, check }: StreamOptions,
 ): Promise<ReadonlyMap<TensorInfo, Scales>> {
   const raw = new Map([...scaleOf.values()].map((scale) => [scale, new Uint8Array(scale.end - scale.begin)]))
-  await checkpoint.stream(raw.keys(), ({ tensor, offset, bytes }) => raw.get(tensor)?.set(bytes, offset), { signal })
+  await checkpoint.stream(raw.keys(), ({ tensor, offset, bytes }) => raw.get(tensor)?.set(bytes, offset), {
+    signal,
+    check,
+  })
   return new Map(
     [...scaleOf].map(([matrix, scale]) => {
       const values = toFloat32(scale.dtype, raw.get(scale) ?? new Uint8Array())

@@ -24,6 +24,8 @@ export type Place =
 export interface LocateOptions extends OpenOptions {
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
+  /** Default `https://huggingface.co`. */
+  readonly hubUrl?: string
   /** Asked before anything is read by http(s): what wraps every such file. */
   readonly remote?: () => Promise<RemoteWrapper>
 }
@@ -47,7 +49,7 @@ export async function locate(source: ModelSource, options: LocateOptions): Promi
 function locateText(source: string, options: LocateOptions): Promise<Place> {
   if (/^(https?|file):\/\//i.test(source)) return locateUrl(toUrl(source), options)
   if (isPath(source)) return inNode ? locatePath(source) : locateUrl(toUrl(source, globalThis.location.href), options)
-  return locateUrl(hubFolder(source, options.revision), options, source)
+  return locateUrl(hubFolder(source, options), options, source)
 }
 
 function isPath(source: string): boolean {
@@ -55,7 +57,7 @@ function isPath(source: string): boolean {
 }
 
 /** The folder address of `owner/repo`, `hf:owner/repo` or either with `@revision`. */
-function hubFolder(source: string, revision: string | undefined): URL {
+function hubFolder(source: string, { revision, hubUrl = 'https://huggingface.co' }: LocateOptions): URL {
   const match = /^(?:hf:)?([\w.-]+\/[\w.-]+)(?:@(.+))?$/.exec(source)
   if (!match?.[1] || (!source.startsWith('hf:') && source.endsWith('.safetensors'))) {
     const wayOut = 'Write ./path or /path for a file or folder, an http(s) address, or owner/repo for the hub'
@@ -64,7 +66,8 @@ function hubFolder(source: string, revision: string | undefined): URL {
   if (match[2] && revision && match[2] !== revision) {
     throw new SovitError('BAD_OPTION', `"${source}" asks for another revision than "${revision}". Give one of them.`)
   }
-  return new URL(`https://huggingface.co/${match[1]}/resolve/${encodeURIComponent(match[2] ?? revision ?? 'main')}/`)
+  const path = `${match[1]}/resolve/${encodeURIComponent(match[2] ?? revision ?? 'main')}/`
+  return toUrl(`${hubUrl.replace(/\/+$/, '')}/${path}`)
 }
 
 async function locateUrl(url: URL, options: LocateOptions, name = url.origin + url.pathname): Promise<Place> {

@@ -1,10 +1,15 @@
-import { throwIfAborted, unlessAborted } from '../errors.js'
+import { SovitError, throwIfAborted, unlessAborted } from '../errors.js'
 import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
-/** Bytes of one read, at most. */
-const READ_BYTES = 8 * 2 ** 20
+/** Bytes of one read, at most. The tower of MiniCPM-V is 70 such. */
+const READ_BYTES = 12 * 2 ** 20
+/** Large tensors are cut at multiples of this, whatever the reads: a piece is hashed by itself, and aligned on the GPU. */
+export const PIECE_BYTES = 2 ** 20
 /** Reads that hold memory at one time: one is consumed while the others are in flight. */
 const BUFFERS = 3
+/** Bytes that nobody asked for are read where that saves a request: between two tensors, and in all. */
+const GAP_BYTES = 2 ** 20
+const GAP_SHARE = 0.004
 
 /** A run of one tensor inside a read, in bytes of the file. */
 export interface Part {
@@ -22,27 +27,47 @@ export interface Read {
 }
 
 /**
- * Few large reads that cover every byte of `tensors` once and no other byte, file after file, each in its order. Small
- * tensors that touch share a read (writers sort by name, so that a tower is one run, or a few); large ones are cut where
- * their own offset is a multiple of 8 (tensors may begin anywhere).
+ * Few large reads that cover every byte of `tensors` once, file after file, each in its order. Tensors that touch share a
+ * read (writers sort by name, so that a tower is one run, or a few), as do those with little between them. A tensor that
+ * does not fit what is left of a read is cut at a multiple of `pieceBytes` of its own.
  */
-export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES): Read[] {
+export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES, pieceBytes = PIECE_BYTES): Read[] {
   const inOrder = [...new Set(tensors)].sort((a, b) =>
     a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1,
   )
+  const bridged = bridgedGaps(inOrder)
   const reads: { file: string; begin: number; end: number; parts: Part[] }[] = []
   for (const tensor of inOrder) {
     for (let begin = tensor.begin; begin < tensor.end;) {
       let read = reads.at(-1)
-      const near = read?.file === tensor.file && begin === read.end && begin + 8 <= read.begin + readBytes
-      if (!read || !near) reads.push((read = { file: tensor.file, begin, end: begin, parts: [] }))
-      const room = read.begin + readBytes - begin
-      const end = Math.min(tensor.end, begin + room - (room % 8))
+      const joined = read?.file === tensor.file && (begin === read.end || bridged.has(tensor))
+      let end = joined && read ? cut(tensor, begin, read.begin + readBytes, pieceBytes) : begin
+      if (!read || end <= begin) {
+        reads.push((read = { file: tensor.file, begin, end: begin, parts: [] }))
+        end = cut(tensor, begin, begin + readBytes, pieceBytes)
+      }
       read.parts.push({ tensor, begin, end })
       read.end = begin = end
     }
   }
   return reads
+}
+
+/** Where a read that begins at `begin` and ends at `limit` at the latest must leave `tensor`. */
+function cut(tensor: TensorInfo, begin: number, limit: number, pieceBytes: number): number {
+  return tensor.end <= limit ? tensor.end : begin + Math.floor((limit - begin) / pieceBytes) * pieceBytes
+}
+
+/** Tensors that are read with the one before them and what lies between: those with the least there, within the share. */
+function bridgedGaps(inOrder: readonly TensorInfo[]): ReadonlySet<TensorInfo> {
+  let budget = GAP_SHARE * inOrder.reduce((sum, { begin, end }) => sum + end - begin, 0)
+  const gaps = inOrder.flatMap((tensor, i) => {
+    const before = inOrder[i - 1]
+    const gap = before?.file === tensor.file ? tensor.begin - before.end : 0
+    return gap > 0 && gap <= GAP_BYTES ? [{ tensor, gap }] : []
+  })
+  const least = gaps.sort((a, b) => a.gap - b.gap).filter(({ gap }) => (budget -= gap) >= 0)
+  return new Set(least.map(({ tensor }) => tensor))
 }
 
 /**
@@ -54,7 +79,7 @@ export async function streamTensors(
   tensors: Iterable<TensorInfo>,
   sources: ReadonlyMap<string, ByteSource>,
   consume: (chunk: TensorChunk) => Promise<void> | void,
-  { signal, onProgress }: StreamOptions = {},
+  { signal, onProgress, check }: StreamOptions = {},
 ): Promise<void> {
   const reads = planReads(tensors)
   const stop = new AbortController()
@@ -66,7 +91,7 @@ export async function streamTensors(
     const read = reads[started]
     const source = read && sources.get(read.file)
     if (!source) return
-    const bytes = source.read(read.begin, read.end, stopOrCaller, buffers[started % BUFFERS])
+    const bytes = readChecked(read, source, buffers[started % BUFFERS], check, stopOrCaller)
     bytes.catch(() => undefined) // reported when its turn comes, not as an unhandled rejection before
     ahead.push({ read, bytes })
     started++
@@ -82,12 +107,10 @@ export async function streamTensors(
       file = read.file
       const what = `Reading ${read.file}`
       const bytes = await unlessAborted(head.bytes, signal, what)
-      for (const { tensor, begin, end } of read.parts) {
+      for (const chunk of chunksOf(read, bytes)) {
         throwIfAborted(signal, what)
-        const part = bytes.subarray(begin - read.begin, end - read.begin)
-        const consumed = consume({ tensor, offset: begin - tensor.begin, bytes: part })
-        await unlessAborted(Promise.resolve(consumed), signal, what)
-        loaded += end - begin
+        await unlessAborted(Promise.resolve(consume(chunk)), signal, what)
+        loaded += chunk.bytes.length
         report()
       }
       startNext()
@@ -96,6 +119,41 @@ export async function streamTensors(
     stop.abort()
     await Promise.allSettled(ahead.map(({ bytes }) => bytes))
   }
+}
+
+/**
+ * The bytes of a read. What `check` refuses is read once more, from where it first came: what is kept of it is no longer
+ * trusted, and a network may have erred.
+ */
+async function readChecked(
+  read: Read,
+  source: ByteSource,
+  into: Uint8Array | undefined,
+  check: StreamOptions['check'],
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  for (let tries = 1; ; tries++) {
+    const bytes = await source.read(read.begin, read.end, signal, into)
+    if (!check) return bytes
+    const passed = await Promise.all(chunksOf(read, bytes).map(check))
+    const refused = read.parts[passed.indexOf(false)]
+    if (!refused) return bytes
+    await source.discard?.(read.begin, read.end)
+    if (tries === 2) throw wrongBytes(refused)
+  }
+}
+
+function chunksOf({ begin: first, parts }: Read, bytes: Uint8Array): TensorChunk[] {
+  return parts.map(({ tensor, begin, end }) => ({
+    tensor,
+    offset: begin - tensor.begin,
+    bytes: bytes.subarray(begin - first, end - first),
+  }))
+}
+
+function wrongBytes({ tensor: { name, file }, begin, end }: Part): SovitError {
+  const what = `The bytes ${begin} to ${end} of ${file} (${name}) are not those of the manifest, read twice`
+  return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
 }
 
 function largest(reads: readonly Read[]): number {

@@ -3,6 +3,7 @@ import type { PlannedWeight, WeightFormat } from '../graph/plan.js'
 import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
 import { convert } from '../gpu/kernels/convert.js'
+import { finite } from '../gpu/kernels/finite.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { allocating } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
@@ -13,6 +14,10 @@ import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types
 const AHEAD_BYTES = 32 << 20
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
+
+/** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
+const NOT_F16 = 1
+const NOT_FINITE = 2
 
 /** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
 interface Destination {
@@ -36,7 +41,7 @@ export function weightFormat(dtype: string): WeightFormat | null {
  * Streams the weights of a plan into GPU buffers, chunk by chunk: no more than a few chunks are ever held. `tensors` are
  * the checkpoint's, by canonical name.
  *
- * @throws SovitError `OUT_OF_MEMORY`, `F16_OVERFLOW`, `ABORTED`, and whatever the checkpoint throws; then no buffer is left.
+ * @throws SovitError `OUT_OF_MEMORY`, `BAD_WEIGHTS`, `F16_OVERFLOW`, `ABORTED`, and whatever the checkpoint throws; then no buffer is left.
  */
 export async function uploadWeights(
   gpu: Gpu,
@@ -66,7 +71,7 @@ export async function uploadWeights(
         (chunk) => uploader.write(chunk, destinations.get(chunk.tensor), options.signal),
         options,
       )
-      await uploader.finish([...destinations.keys()].map(({ name }) => name))
+      await uploader.finish([...destinations.keys()], checkpoint)
     } finally {
       uploader.dispose()
     }
@@ -118,7 +123,7 @@ function convertedInt8(
   return found
 }
 
-/** Writes chunks into their buffers, directly or through a conversion on the GPU. */
+/** Writes chunks into their buffers, directly or through a conversion on the GPU, which looks at every value. */
 class Uploader {
   readonly #gpu: Gpu
   readonly #kernels: readonly { from: WeightFormat; to: WeightFormat; kernel: Kernel }[]
@@ -131,8 +136,9 @@ class Uploader {
   static async open(gpu: Gpu, destinations: readonly Destination[]): Promise<Uploader> {
     const kernels: { from: WeightFormat; to: WeightFormat; kernel: Kernel }[] = []
     for (const { from, to } of destinations) {
-      if (from === to || kernels.some((entry) => entry.from === from && entry.to === to)) continue
-      if (to === 'f32' || to === 'f16') kernels.push({ from, to, kernel: convert(from, to) })
+      if (kernels.some((entry) => entry.from === from && entry.to === to)) continue
+      if (from === to) kernels.push({ from, to, kernel: finite(from) })
+      else if (to === 'f32' || to === 'f16') kernels.push({ from, to, kernel: convert(from, to) })
     }
     const pipelines = await compile(
       gpu.device,
@@ -161,10 +167,8 @@ class Uploader {
     // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
     const bytes =
       chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
-    if (to.from === to.to) {
-      const offset = to.start * ELEMENT_BYTES[to.to] + chunk.offset
-      this.#gpu.device.queue.writeBuffer(to.buffer, offset, bytes)
-    } else {
+    if (to.from === to.to) this.#copy(bytes, chunk.offset, to)
+    else {
       const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
       for (let begin = 0; begin < bytes.length; begin += most) {
         this.#convert(bytes.subarray(begin, begin + most), chunk.offset + begin, to)
@@ -178,41 +182,50 @@ class Uploader {
     throwIfAborted(signal, 'The load')
   }
 
+  /** As stored, and looked at where it lies. */
+  #copy(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
+    const begin = to.start * ELEMENT_BYTES[to.to] + offset
+    this.#gpu.device.queue.writeBuffer(to.buffer, begin, bytes)
+    if (to.from === 'i8') return // has no NaN
+    const words = bytes.length / 4
+    this.#run(to, { weights: to.buffer }, [words, begin / 4, to.part, 0], words)
+  }
+
   /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
   #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
-    const { device } = this.#gpu
-    const kernel = this.#kernels.find((entry) => entry.from === to.from && entry.to === to.to)?.kernel
-    const compiled = kernel && this.#pipelines.get(kernel)
-    if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${to.from} to ${to.to}.`)
+    const { queue } = this.#gpu.device
     const elements = bytes.length / ELEMENT_BYTES[to.from]
     const first = to.start + offset / ELEMENT_BYTES[to.from]
-    device.queue.writeBuffer(this.#staging, 0, bytes)
-    if (to.scales) {
-      device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
-    }
-    device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first, to.part, 0]))
-    const buffers: Readonly<Record<string, GPUBuffer>> = {
-      source: this.#staging,
-      result: to.buffer,
-      status: this.#status,
-      size: this.#size,
-    }
-    const entries = compiled.kernel.bindings.map(({ name }, binding) => {
+    queue.writeBuffer(this.#staging, 0, bytes)
+    if (to.scales) queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
+    this.#run(to, { source: this.#staging, result: to.buffer }, [elements, first, to.part, 0], elements)
+  }
+
+  /** Submits the kernel that a destination's bytes need. */
+  #run({ from, to }: Destination, own: Readonly<Record<string, GPUBuffer>>, size: readonly number[], E: number): void {
+    const { device } = this.#gpu
+    const kernel = this.#kernels.find((entry) => entry.from === from && entry.to === to)?.kernel
+    const compiled = kernel && this.#pipelines.get(kernel)
+    if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
+    device.queue.writeBuffer(this.#size, 0, new Uint32Array(size))
+    const buffers: Readonly<Record<string, GPUBuffer>> = { ...own, status: this.#status, size: this.#size }
+    const entries = kernel.bindings.map(({ name }, binding) => {
       const buffer = buffers[name]
-      if (!buffer) throw new SovitError('SHADER', `Kernel 'convert' binds '${name}', which the upload lacks.`)
+      if (!buffer) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
       return { binding, resource: { buffer } }
     })
-    const encoder = device.createCommandEncoder({ label: 'convert' })
-    const pass = encoder.beginComputePass({ label: 'convert' })
+    const label = kernel.name
+    const encoder = device.createCommandEncoder({ label })
+    const pass = encoder.beginComputePass({ label })
     pass.setPipeline(compiled.pipeline)
-    pass.setBindGroup(0, device.createBindGroup({ label: 'convert', layout: compiled.layout, entries }))
-    pass.dispatchWorkgroups(...compiled.kernel.workgroups({ E: elements }))
+    pass.setBindGroup(0, device.createBindGroup({ label, layout: compiled.layout, entries }))
+    pass.dispatchWorkgroups(...kernel.workgroups({ E }))
     pass.end()
     device.queue.submit([encoder.finish()])
   }
 
-  /** Waits for all writes; throws when a value did not fit 16 bits, naming the first tensor that holds one. */
-  async finish(names: readonly string[]): Promise<void> {
+  /** Waits for all writes; throws for the first tensor that holds NaN, infinity, or what does not fit 16 bits. */
+  async finish(tensors: readonly TensorInfo[], checkpoint: Checkpoint): Promise<void> {
     const { device, memory } = this.#gpu
     const { MAP_READ, COPY_DST } = GPUBufferUsage
     const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
@@ -221,13 +234,15 @@ class Uploader {
       encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
       device.queue.submit([encoder.finish()])
       await readback.mapAsync(GPUMapMode.READ)
-      const overflown = new Uint32Array(readback.getMappedRange()).findIndex((flag) => flag !== 0)
-      if (overflown >= 0) {
-        throw new SovitError(
-          'F16_OVERFLOW',
-          `Tensor '${names[overflown]}' holds a value beyond ±65504, which f16 cannot hold. Use precision f32.`,
-        )
+      const status = new Uint32Array(readback.getMappedRange())
+      const damaged = tensors[status.indexOf(NOT_FINITE)]
+      const tooLarge = tensors[status.indexOf(NOT_F16)]
+      if (damaged) {
+        // Other bytes may come next time; these never make weights.
+        await checkpoint.discard(damaged)
+        throw notFinite(damaged, checkpoint)
       }
+      if (tooLarge) throw overflow(tooLarge)
     } finally {
       memory.destroy(readback)
     }
@@ -237,4 +252,14 @@ class Uploader {
   dispose(): void {
     for (const buffer of [this.#staging, this.#size, this.#status]) this.#gpu.memory.destroy(buffer)
   }
+}
+
+function notFinite({ name, file }: TensorInfo, { source }: Checkpoint): SovitError {
+  const what = `Tensor '${name}' of ${file} holds NaN or infinity, which no tower can compute with`
+  return new SovitError('BAD_WEIGHTS', `${what}. Load ${source} again; if it stays so, its file is damaged.`)
+}
+
+function overflow({ name }: TensorInfo): SovitError {
+  const what = `Tensor '${name}' holds a value beyond ±65504, which f16 cannot hold`
+  return new SovitError('F16_OVERFLOW', `${what}. Use precision f32.`)
 }

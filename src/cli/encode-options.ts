@@ -22,6 +22,7 @@ export const ENCODE_OPTIONS = {
   arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16), matrix: how products are computed' },
   tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
   ...CACHE_OPTION,
+  manifest: { value: 'FILE', help: 'hashes that all weights must have: see sovit manifest' },
   'hidden-states': { help: 'also write hidden_states.{i}.{layer}: 0 embeddings, l output of block l' },
   repeat: { value: 'N', help: 'after one warm-up run, N timed runs' },
   pca: { value: 'FILE', help: 'PNG to write: the principal components of the tokens as colours' },
@@ -37,6 +38,8 @@ export interface EncodeRequest {
   readonly model: ModelRef
   readonly tower: TowerOptions
   readonly cache: boolean | string
+  /** A file. */
+  readonly manifest: string | undefined
   readonly runtime: (typeof RUNTIMES)[number]
   readonly hiddenStates: boolean
   readonly repeat: number | undefined
@@ -49,7 +52,7 @@ type Values = Parsed<typeof ENCODE_OPTIONS>['values']
 
 /** Throws `UsageError`, and `BAD_OPTION` for what is documented but not supported yet. */
 export function encodeOptions(values: Values, images: readonly string[]): EncodeRequest {
-  const { pixels, out, pca, json, repeat } = values
+  const { pixels, out, pca, json, repeat, manifest } = values
   if (images.length === 0 && pixels === undefined) throw new UsageError('No picture is given, and no --pixels FILE.')
   if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
   if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
@@ -61,6 +64,7 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
     image: imageOptions(values),
     tower: towerOptions(values),
     cache: cacheOption(values),
+    manifest,
     runtime: choice('runtime', values.runtime ?? 'auto', RUNTIMES),
     hiddenStates: values['hidden-states'],
     repeat: repeat === undefined ? undefined : count('repeat', repeat, 1, 100_000),

@@ -1,12 +1,13 @@
 import { encodeSafetensors, type TensorToWrite } from '../checkpoint/safetensors-write.js'
 import { describeTower } from '../encoder/load.js'
-import type { Encoding } from '../encoder/types.js'
+import type { Encoding, WeightManifest } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { pcaColors } from '../features/index.js'
 import { patchGrid, positionIds } from '../model/positions.js'
 import { helpOf, parseCommand } from './args.js'
 import type { Command } from './command.js'
 import { ENCODE_OPTIONS, encodeOptions, type EncodeRequest } from './encode-options.js'
+import { readManifest } from './manifest.js'
 import { localFiles, MODEL_HELP, openable } from './model-ref.js'
 import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { openRuntime } from './open-runtime.js'
@@ -31,6 +32,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     )
 
     // Everything that can be known without a GPU is checked before one is opened.
+    const manifest = request.manifest === undefined ? undefined : await readManifest(request.manifest)
     const { source, options } = openable(model)
     const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, cache, signal })
     const { patch, table } = described.config
@@ -42,7 +44,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
         `--pca draws one picture, but ${pictures.length} are given. Encode one at a time.`,
       )
     }
-    const { report, runtime } = await runJob(request, pictures, signal)
+    const { report, runtime } = await runJob(request, pictures, manifest, signal)
 
     if (pca !== undefined)
       await writeWhole(
@@ -66,12 +68,14 @@ function picturesOf(
 }
 
 async function runJob(
-  { model, tower, cache, hiddenStates, repeat, runtime: choice }: EncodeRequest,
+  { model, tower: options, cache, hiddenStates, repeat, runtime: choice }: EncodeRequest,
   pictures: readonly Picture[],
+  manifest: WeightManifest | undefined,
   signal: AbortSignal,
 ): Promise<{ readonly report: EncodeReport; readonly runtime: Runtime['name'] }> {
   const progress = progressLine()
   const pixels = pictures.map((picture) => picture.pixels)
+  const tower = { ...options, manifest }
   const job: EncodeJob = { model, tower, cache, pixels, hiddenStates, repeat, onProgress: progress.show, signal }
   const runtime = await openRuntime(choice, signal)
   try {

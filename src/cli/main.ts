@@ -2,10 +2,12 @@
 import { SovitError } from '../errors.js'
 import { suggest, UsageError } from './args.js'
 import type { Command } from './command.js'
+import { cache } from './cache.js'
 import { convert } from './convert.js'
 import { encode } from './encode.js'
 import { inspect } from './inspect.js'
 import { laterCommand } from './later.js'
+import { manifest } from './manifest.js'
 import { print } from './output.js'
 import { packageVersion } from './package.js'
 import { preprocess } from './preprocess.js'
@@ -15,6 +17,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['preprocess', preprocess],
   ['inspect', inspect],
   ['convert', convert],
+  ['manifest', manifest],
+  ['cache', cache],
   ['bench', laterCommand('bench')],
 ])
 

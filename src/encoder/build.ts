@@ -1,4 +1,4 @@
-import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
+import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
 import { uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
@@ -28,14 +28,15 @@ export async function buildExecutor(
   { model: { config }, tensors }: Tower,
   precision: Precision,
   progress: LoadProgress,
+  check: StreamOptions['check'],
   options: LoadOptions,
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, tensors }, precision, options)
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
-  const onProgress = progress.of(checkpoint)
+  const reading = { signal: options.signal, onProgress: progress.of(checkpoint), check }
   const [compiled, uploaded] = await Promise.allSettled([
     compile(gpu.device, missing(plan, pipelines)),
-    uploadWeights(gpu, plan.weights, checkpoint, tensors, { signal: options.signal, onProgress }).then((buffers) => {
+    uploadWeights(gpu, plan.weights, checkpoint, tensors, reading).then((buffers) => {
       progress.uploaded()
       return buffers
     }),

@@ -14,7 +14,7 @@ export interface KeptWeights {
   /** Bytes kept, of all checkpoints. */
   size(options?: { readonly cache?: CacheOption }): Promise<number>
   /** Deletes what is kept of a checkpoint, or everything. */
-  clear(source?: ModelSource, options?: Pick<LoadOptions, 'cache' | 'revision'>): Promise<void>
+  clear(source?: ModelSource, options?: Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'>): Promise<void>
   /** Asks the browser not to evict what this origin keeps; it may ask the user. False where it refuses or cannot. */
   persist(): Promise<boolean>
 }
@@ -36,9 +36,9 @@ export async function size({ cache = true }: { readonly cache?: CacheOption } = 
 
 export async function clear(
   source?: ModelSource,
-  { cache = true, revision }: Pick<LoadOptions, 'cache' | 'revision'> = {},
+  { cache = true, ...where }: Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'> = {},
 ): Promise<void> {
-  const addresses = source === undefined ? undefined : await addressesOf(source, revision)
+  const addresses = source === undefined ? undefined : await addressesOf(source, where)
   try {
     await (await stores()).clearStore(cache, addresses)
   } catch (cause) {
@@ -58,10 +58,13 @@ export async function persist(): Promise<boolean> {
 }
 
 /** Where a checkpoint's files lie: a folder, or a file and config.json beside it; nothing for what is local. */
-async function addressesOf(source: ModelSource, revision?: string): Promise<readonly URL[]> {
+async function addressesOf(
+  source: ModelSource,
+  where: Pick<LoadOptions, 'revision' | 'hubUrl'>,
+): Promise<readonly URL[]> {
   const files: URL[] = []
   const note: RemoteWrapper = (file, url) => (files.push(url), file)
-  const { weights, folder } = await locate(source, { revision, remote: () => Promise.resolve(note) })
+  const { weights, folder } = await locate(source, { ...where, remote: () => Promise.resolve(note) })
   if (!folder || !/^https?:/.test(folder.name)) return []
   const at = new URL(folder.name)
   return weights ? [...files, new URL('config.json', at)] : [at]

@@ -133,7 +133,10 @@ async function build(
   if (wanted === 'f16' && !f16) {
     throw new SovitError('NO_FEATURE', `Precision f16 needs 'shader-f16', which this device lacks. Use f32 or auto.`)
   }
-  const attempt = (precision: Precision) => buildExecutor(gpu, checkpoint, tower, precision, progress, options)
+  // Of its own file, as few loads have one.
+  const { manifest } = options
+  const check = manifest && (await import('../checkpoint/manifest.js')).checkOf(manifest, tower.tensors)
+  const attempt = (precision: Precision) => buildExecutor(gpu, checkpoint, tower, precision, progress, check, options)
   if (wanted !== 'auto' || !f16) return attempt(wanted === 'auto' ? 'f32' : wanted)
   try {
     return await attempt('f16')

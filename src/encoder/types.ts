@@ -1,5 +1,5 @@
 import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
-import type { CacheOption, ModelSource, ProgressEvent, WeightCache } from '../checkpoint/types.js'
+import type { CacheOption, ModelSource, ProgressEvent, WeightCache, WeightManifest } from '../checkpoint/types.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { DeviceInfo } from '../gpu/device.js'
 import type { TuningStore } from '../gpu/tuning-store.js'
@@ -7,7 +7,17 @@ import type { StepTime } from '../graph/executor.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 
-export type { Arithmetic, CacheOption, DeviceInfo, ModelSource, PositionMode, StepTime, TuningStore, WeightCache }
+export type {
+  Arithmetic,
+  CacheOption,
+  DeviceInfo,
+  ModelSource,
+  PositionMode,
+  StepTime,
+  TuningStore,
+  WeightCache,
+  WeightManifest,
+}
 
 export type Precision = 'f32' | 'f16'
 
@@ -40,6 +50,13 @@ export interface LoadOptions {
   readonly layout?: string
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
+  /** Where `owner/repo` is looked for: a mirror, or a proxy that adds a token. Default `https://huggingface.co`. */
+  readonly hubUrl?: string
+  /**
+   * Hashes that all weights must have (`sovit manifest` makes them): what differs is read once more, and then refused. NaN
+   * and infinity are refused with or without.
+   */
+  readonly manifest?: WeightManifest
   /**
    * Where what http(s) brings is kept for the next load. `true` (default): the Cache API in pages and workers, a folder in
    * Node; a string: that folder, in Node only; `false`: nowhere; or an object like the browser's `Cache`. When it fails

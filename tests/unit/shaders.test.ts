@@ -8,9 +8,11 @@ import {
   attentionMatrixVariants,
 } from '../../src/gpu/kernels/attention-matrix.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
+import { finite } from '../../src/gpu/kernels/finite.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
+import { finiteNaive } from '../../src/gpu/kernels/naive/finite.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
@@ -101,6 +103,8 @@ const ON_MATRICES = SHAPES.flatMap((shape) => {
   )
 })
 
+const FORMS = ['f32', 'f16', 'bf16'] as const
+
 /** The null device has 16 KiB of workgroup memory, the least there is. */
 const fitsNull = ({ workgroupBytes }: Kernel) => workgroupBytes <= 16384
 
@@ -122,6 +126,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'attention by matrices': ATTENTION_ON_MATRICES.filter(({ workgroupBytes }) => workgroupBytes <= 16384),
   'attention, naive': ATTENTIONS.map(attentionNaiveOf),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
+  'finite weights': FORMS.map(finite),
+  'finite weights, naive': FORMS.map(finiteNaive),
   resize: RESIZES.map(([sourceBytes, result]) => resize({ sourceBytes, result })),
   'conversion, naive': CONVERSIONS.map(([from, to]) => convertNaive(from, to)),
 }

@@ -1,11 +1,10 @@
 import code from '../../../shaders/convert.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
-import { weightConst, type WeightType } from './weights.js'
+import { spreadOut, weightConst, type WeightType } from './weights.js'
 
 const THREADS = 64
 /** Values a thread converts. */
 const VALUES = 2
-const MAX_WORKGROUPS = 65535
 
 /**
  * `result[first + i] = source[i]`, weights from one form to another. Binds `source` ([E]), `result`, `status` (one word a
@@ -29,11 +28,7 @@ export function convert(from: WeightType, to: 'f32' | 'f16'): Kernel {
     dims: {},
     workgroupBytes: 0,
     invocations: THREADS,
-    workgroups: ({ E = 0 }) => {
-      const groups = Math.ceil(E / (THREADS * VALUES))
-      const x = Math.min(groups, MAX_WORKGROUPS)
-      return [x, Math.ceil(groups / x), 1]
-    },
+    workgroups: ({ E = 0 }) => spreadOut(Math.ceil(E / (THREADS * VALUES))),
     flops: () => 0,
     bytes: ({ E = 0 }) => E * (ELEMENT_BYTES[from] + ELEMENT_BYTES[to]),
     accumulators: 0,

@@ -9,6 +9,12 @@ export const weightConst = (type: WeightType): string => type.toUpperCase()
 /** Value of a `const` of type u32. */
 export const u32 = (value: number): string => `${value}u`
 
+/** Workgroups in two dimensions: one ends at `maxComputeWorkgroupsPerDimension`, 65535 on every device. */
+export function spreadOut(workgroups: number): readonly [number, number, number] {
+  const x = Math.min(workgroups, 65535)
+  return [x, Math.ceil(workgroups / x), 1]
+}
+
 /** Kernels read rows of weights four at a time. */
 export function requireMultipleOf4(kernel: string, sizes: Readonly<Record<string, number>>): void {
   for (const [name, size] of Object.entries(sizes)) {

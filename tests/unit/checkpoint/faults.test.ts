@@ -2,27 +2,35 @@
  * What servers do wrong, as a table: each fault ends in the same bytes or in a named error, within a bounded number of
  * requests, and never hangs (the lane's time limit would tell).
  *
- * Not here, as nothing can tell it yet: a flipped byte in a tensor. One in the header is found by the rules of the format
- * when it matters; one in a tensor needs checksums, which come with the checkpoint or not at all.
+ * A flipped byte of the header is found by the rules of the format when it matters. One of a tensor needs the hashes of a
+ * manifest, by which these loads check what they get.
  */
 import fc from 'fast-check'
+import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
+import { checkOf } from '../../../src/checkpoint/manifest.js'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
+import type { WeightManifest } from '../../../src/checkpoint/types.js'
 import type { SovitError, SovitErrorCode } from '../../../src/errors.js'
 import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
 import { seeded } from './seed.js'
 import { files, hurried, rangeOf, serve, type Handler, type Server } from './server.js'
 
 const MiB = 2 ** 20
-const weights = pattern(10 * MiB)
+const weights = pattern(15 * MiB)
 const header = fileOf(`{${entry('w', 'U8', [weights.length], 0, weights.length)}}`)
 const shard = Uint8Array.from([...header, ...weights])
 const index = new TextEncoder().encode('{"weight_map":{"w":"two.safetensors","other":"one.safetensors"}}')
 const repository = { '/model.safetensors.index.json': index, '/two.safetensors': shard, '/signed': shard }
 const tags = { etag: '"1"', 'last-modified': 'Mon, 01 Jun 2026 00:00:00 GMT' }
 const good = files(repository, tags)
+
+/** Not by the code that checks. */
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
 
 let server: Server | undefined
 
@@ -43,7 +51,8 @@ async function load(handlers: readonly Handler[], idleMs?: number): Promise<Uint
   try {
     const tensors = await checkpoint.describe(['w'])
     const got = new Uint8Array(weights.length)
-    await checkpoint.stream(tensors.values(), ({ offset, bytes }) => got.set(bytes, offset))
+    const check = checkOf(manifest, tensors)
+    await checkpoint.stream(tensors.values(), ({ offset, bytes }) => got.set(bytes, offset), { check })
     return got
   } finally {
     await checkpoint.close()
@@ -88,6 +97,11 @@ const zipped = gzipSync(shard)
 const gzips: Handler = (_request, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(zipped)
 const brokenHeader = Uint8Array.from(shard)
 brokenHeader[12] = 0xff
+const brokenWeight = Uint8Array.from(shard)
+brokenWeight[header.length + 14 * MiB] = ~(shard[header.length + 14 * MiB] ?? 0)
+const flips = files({ '/two.safetensors': brokenWeight }, tags)
+const hashes = Array.from({ length: 15 }, (_, i) => sha256Of(weights.subarray(i * MiB, (i + 1) * MiB)))
+const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: MiB, tensors: { w: hashes } }
 
 /** Faults of the shard from its first request on (`at: 0`), from that for its header (1), or for its weights (2). */
 interface Case {
@@ -113,6 +127,8 @@ const CASES: readonly Case[] = [
   { name: 'resets always', at: 2, faults: [resets], ends: 'NETWORK', most: 8, words: ['3 tries'] },
   { name: 'resets at once', at: 0, faults: [(request) => request.destroy()], ends: 'NETWORK', most: 3 },
   { name: 'flips a byte of the header', at: 1, faults: [files({ '/two.safetensors': brokenHeader })], ends: 'BAD_SAFETENSORS', most: 2 },
+  { name: 'flips a byte of a tensor once', at: 2, faults: [flips, flips, good], ends: 'same bytes', most: 5 },
+  { name: 'flips a byte of a tensor always', at: 2, faults: [flips], ends: 'BAD_WEIGHTS', most: 5, words: ['(w)', 'manifest'] },
   { name: 'lies in Content-Range', at: 2, faults: [shifted], ends: 'NETWORK', most: 4, words: ['asked for the bytes'] },
   { name: 'hides Content-Range', at: 0, faults: [withHeaders({ 'content-range': undefined })], ends: 'same bytes', most: 5 },
   { name: 'sends too much', at: 2, faults: [endless], ends: 'NETWORK', most: 4, words: ['more than'] },

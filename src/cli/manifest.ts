@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { makeManifest } from '../checkpoint/manifest.js'
+import type { WeightManifest } from '../checkpoint/types.js'
+import { withTower } from '../encoder/load.js'
+import { LoadProgress } from '../encoder/progress.js'
+import { SovitError } from '../errors.js'
+import { LAYOUT_NAMES } from '../model/layouts.js'
+import { choice, helpOf, parseCommand, UsageError } from './args.js'
+import type { Command } from './command.js'
+import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
+import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
+import { mb, progressLine } from './progress.js'
+
+const OPTIONS = {
+  out: { value: 'FILE', help: 'JSON file to write' },
+  layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
+} as const
+
+export const manifest: Command = {
+  summary: 'writes the SHA-256 of all weights, for loads to check theirs by',
+  help: `Usage: sovit manifest MODEL --out FILE.json [options]\n
+Reads the whole tower. \`encode --manifest FILE\` and \`load({ manifest })\` then refuse any other bytes.\n
+${helpOf(OPTIONS)}\n\n${MODEL_HELP}\n`,
+  async run(args, signal) {
+    const { values, positionals } = parseCommand(args, OPTIONS)
+    const { out } = values
+    if (positionals.length !== 1)
+      throw new UsageError(`One model has one manifest, but ${positionals.length} are given.`)
+    if (out === undefined) throw new UsageError('--out FILE is missing: the file to write.')
+    const layout = choice('layout', values.layout ?? 'auto', ['auto', ...LAYOUT_NAMES])
+    await checkWritable(out)
+    const ref = modelRef(positionals[0])
+    await checkDistinct([out], localFiles(ref))
+    const { source, options } = openable(ref)
+    const line = progressLine()
+    try {
+      await withTower(source, { ...options, layout, signal }, async (checkpoint, { tensors, weightBytes }) => {
+        const progress = new LoadProgress(ref.name, line.show)
+        progress.described(ref.name, weightBytes)
+        const made = await makeManifest(checkpoint, tensors, { onProgress: progress.of(checkpoint), signal })
+        await writeWhole(out, [new TextEncoder().encode(`${JSON.stringify(made, null, 1)}\n`)], signal)
+        line.clear()
+        await print(`${out}: hashes of ${tensors.size} tensors, ${mb(weightBytes)} MB, of ${ref.name}\n`)
+      })
+    } finally {
+      line.clear()
+    }
+  },
+}
+
+/** What a load makes of it is checked there. */
+export async function readManifest(path: string): Promise<WeightManifest> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new SovitError('NOT_FOUND', `There is no manifest ${path} that can be read. Check the path.`, { cause })
+  })
+  try {
+    return JSON.parse(text) as WeightManifest
+  } catch (cause) {
+    throw new SovitError('BAD_OPTION', `${path} is not JSON. Write it with sovit manifest.`, { cause })
+  }
+}
