@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { VisionEncoder, type LoadOptions, type ProgressEvent } from '../../src/index.js'
 import { testPixels } from '../fixtures/pixels.js'
+import { withValue } from '../support/checkpoint.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes } from '../support/fixture.js'
+import { failure } from '../support/failure.js'
 import { MemoryCache } from '../support/memory-cache.js'
 
 const gpu = await testGpu()
@@ -97,6 +99,19 @@ test('what was damaged is fetched again, and said once', async () => {
   asked = []
   expect(await tokensOf()).toEqual(tokens)
   expect(asked.filter((line) => !line.endsWith(' bytes=0-0'))).toEqual([])
+})
+
+test('weights that were NaN are not kept, and the next load asks for them again', async () => {
+  const right = files.get('model.safetensors') ?? new ArrayBuffer()
+  const name = 'vision_model.post_layernorm.weight'
+  files.set('model.safetensors', withValue(right, name, 0, NaN))
+  try {
+    await failure(load(), 'BAD_WEIGHTS')
+    expect(await VisionEncoder.cache.isCached(repository, { cache, fetch: hub })).toBe(false)
+  } finally {
+    files.set('model.safetensors', right)
+  }
+  expect((await tokensOf()).every(Number.isFinite)).toBe(true)
 })
 
 test('`false` keeps nothing', async () => {

@@ -37,6 +37,16 @@ export function withValue(file: ArrayBuffer, tensor: string, index: number, valu
   return copy
 }
 
+/** A copy of a file in which one value, of 2 bytes, has other bits. */
+export function withHalf(file: ArrayBuffer, tensor: string, index: number, bits: number): ArrayBuffer {
+  const { header, start } = parse(file)
+  const entry = header[tensor]
+  if (entry?.dtype !== 'BF16' && entry?.dtype !== 'F16') throw new Error(`There is no tensor ${tensor} of halves.`)
+  const copy = file.slice(0)
+  new DataView(copy).setUint16(start + entry.data_offsets[0] + 2 * index, bits, true)
+  return copy
+}
+
 /** The files of a checkpoint's folder, its weights replaced by `weights`. */
 export async function folderOf(folder: string, weights?: ArrayBuffer): Promise<File[]> {
   const config = await fixtureBytes(`${folder}/config.json`)
