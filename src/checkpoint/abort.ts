@@ -1,4 +1,5 @@
 import { throwIfAborted, unlessAborted } from '../errors.js'
+import { piecesOf } from './pieces.js'
 
 /** Waits `ms`, or rejects with the `ABORTED` error at once; no timer is left behind that would keep Node alive. */
 export function pause(ms: number, signal: AbortSignal | undefined, what: string): Promise<void> {
@@ -19,19 +20,18 @@ export async function fill(
   signal: AbortSignal | undefined,
   what: string,
 ): Promise<{ length: number; more: boolean }> {
-  const reader = body.getReader()
+  const pieces = piecesOf(body)
   let length = 0
   try {
     for (;;) {
       throwIfAborted(signal, what)
-      const { done, value } = await unlessAborted(reader.read(), signal, what)
-      if (done) return { length, more: false }
-      if (value.length > into.length - length) return { length, more: true }
-      into.set(value, length)
-      length += value.length
+      const piece = await unlessAborted(pieces.next(), signal, what)
+      if (!piece) return { length, more: false }
+      if (piece.length > into.length - length) return { length, more: true }
+      into.set(piece, length)
+      length += piece.length
     }
   } finally {
-    // Harmless after the end; after an error or an abort it frees the connection. Its own failure has nothing to add.
-    void reader.cancel().catch(() => undefined)
+    pieces.cancel()
   }
 }

@@ -2,6 +2,7 @@
 import { throwIfAborted, unlessAborted } from '../errors.js'
 import { pause } from './abort.js'
 import { Passing, refusal, TRIES } from './http-answer.js'
+import { piecesOf, type Pieces } from './pieces.js'
 
 /** How long is waited for what; tests bring their own. */
 export interface Patience {
@@ -31,7 +32,7 @@ export function remoteFile(url: URL, fetcher = globalThisFetch, patience = PATIE
 
 export interface Answer {
   readonly response: Response
-  /** The next bytes of the body, or null at its end. */
+  /** The next bytes of the body, valid until the next call, or null at its end. */
   next(signal: AbortSignal | undefined): Promise<Uint8Array | null>
   /** Frees the connection. Harmless after the end. */
   readonly close: () => void
@@ -72,37 +73,55 @@ async function exchange(
 ): Promise<Answer> {
   const what = `Reading ${name}`
   const stop = new AbortController()
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined = undefined
+  const idle = watchdog(idleMs)
+  let pieces: Pieces | undefined = undefined
   const close = (): void => {
+    idle.end()
     stop.abort()
-    void reader?.cancel().catch(() => undefined)
+    pieces?.cancel()
   }
   const watched = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const idle = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no byte came for ${idleMs / 1000} s`)), idleMs)
-    })
+    idle.wait()
     try {
-      return await unlessAborted(Promise.race([work, idle]), signal, what)
+      return await unlessAborted(Promise.race([work, idle.barked]), signal, what)
     } catch (cause) {
       close()
       throwIfAborted(signal, what)
       throw unreachable(name, cause)
     } finally {
-      clearTimeout(timer)
+      idle.rest()
     }
   }
   throwIfAborted(signal, what)
   const response = await watched(send(stop.signal), signal)
-  reader = response.body?.getReader()
+  pieces = response.body ? piecesOf(response.body) : undefined
   return {
     response,
     close,
     async next(signal) {
       throwIfAborted(signal, what)
-      const piece = reader && (await watched(reader.read(), signal))
-      return piece?.value ?? null
+      return pieces ? watched(pieces.next(), signal) : null
     },
+  }
+}
+
+/** Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. */
+function watchdog(ms: number) {
+  let since = Infinity
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const barked = new Promise<never>((_, reject) => {
+    const look = (): void => {
+      if (performance.now() - since >= ms) reject(new Error(`no byte came for ${ms / 1000} s`))
+      else timer = setTimeout(look, ms / 4)
+    }
+    timer = setTimeout(look, ms)
+  })
+  barked.catch(() => undefined) // nobody may be waiting
+  return {
+    barked,
+    wait: (): void => void (since = performance.now()),
+    rest: (): void => void (since = Infinity),
+    end: (): void => clearTimeout(timer),
   }
 }
 

@@ -1,36 +1,12 @@
-import { SovitError, throwIfAborted } from '../errors.js'
+import { SovitError } from '../errors.js'
 import type { PlannedWeight, WeightFormat } from '../graph/plan.js'
 import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
-import { convert } from '../gpu/kernels/convert.js'
-import { finite } from '../gpu/kernels/finite.js'
-import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { ELEMENT_BYTES } from '../gpu/kernel.js'
 import { allocating } from '../gpu/memory.js'
-import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
-
-/** Bytes handed to the queue before waiting for it: what the driver may hold twice. */
-const AHEAD_BYTES = 32 << 20
-/** Raw bytes that are converted on the GPU at once. */
-const STAGING_BYTES = 8 << 20
-
-/** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
-const NOT_F16 = 1
-const NOT_FINITE = 2
-
-/** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
-interface Destination {
-  readonly buffer: GPUBuffer
-  /** First element inside the buffer. */
-  readonly start: number
-  readonly from: WeightFormat
-  readonly to: WeightFormat
-  /** Number of this part among all parts, for reporting what does not fit. */
-  readonly part: number
-  /** Of int8 that is converted. */
-  readonly scales?: Scales
-}
+import { Uploader, type Destination } from './uploader.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -50,6 +26,12 @@ export async function uploadWeights(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
 ): Promise<readonly GPUBuffer[]> {
+  // First of all, and before the network's own: the first bytes are on their way while its kernels compile.
+  const opening = Uploader.open(
+    gpu,
+    weights.flatMap(({ parts, format }) => conversionsOf(parts, format, tensors)),
+  )
+  opening.catch(() => undefined) // heard of below
   const buffers: GPUBuffer[] = []
   try {
     await allocating(gpu.device, 'the weights', () => {
@@ -64,22 +46,35 @@ export async function uploadWeights(
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
     const destinations = route(weights, buffers, tensors, scales || new Map())
-    const uploader = await Uploader.open(gpu, [...destinations.values()])
-    try {
-      await checkpoint.stream(
-        destinations.keys(),
-        (chunk) => uploader.write(chunk, destinations.get(chunk.tensor), options.signal),
-        options,
-      )
-      await uploader.finish([...destinations.keys()], checkpoint)
-    } finally {
-      uploader.dispose()
+    const write = async (chunk: TensorChunk): Promise<void> =>
+      (await opening).write(chunk, destinations.get(chunk.tensor), options.signal)
+    await checkpoint.stream(destinations.keys(), write, options)
+    const { notFinite, notF16 } = await (await opening).finish([...destinations.values()])
+    if (notFinite) {
+      // Other bytes may come next time; these never make weights.
+      await checkpoint.discard(notFinite)
+      throw notFiniteError(notFinite, checkpoint)
     }
+    if (notF16) throw overflowError(notF16)
     return buffers
   } catch (error) {
     for (const buffer of buffers) gpu.memory.destroy(buffer)
     throw error
+  } finally {
+    await opening.then(
+      (uploader) => uploader.dispose(),
+      () => undefined,
+    )
   }
+}
+
+/** How the parts of a weight are stored, and how the GPU gets them. */
+function conversionsOf(
+  parts: PlannedWeight['parts'],
+  to: WeightFormat,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): Pick<Destination, 'from' | 'to'>[] {
+  return parts.map(({ name }) => ({ from: weightFormat(tensors.get(name)?.dtype ?? '') ?? to, to }))
 }
 
 function route(
@@ -96,14 +91,8 @@ function route(
       const from = tensor && weightFormat(tensor.dtype)
       const buffer = buffers[index]
       if (!tensor || !from || !buffer) throw new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
-      destinations.set(tensor, {
-        buffer,
-        start,
-        from,
-        to: weight.format,
-        part: destinations.size,
-        scales: scales.get(tensor),
-      })
+      const part = destinations.size
+      destinations.set(tensor, { tensor, buffer, start, from, to: weight.format, part, scales: scales.get(tensor) })
       start += shape.reduce((product, size) => product * size, 1)
     }
   }
@@ -123,143 +112,12 @@ function convertedInt8(
   return found
 }
 
-/** Writes chunks into their buffers, directly or through a conversion on the GPU, which looks at every value. */
-class Uploader {
-  readonly #gpu: Gpu
-  readonly #kernels: readonly { from: WeightFormat; to: WeightFormat; kernel: Kernel }[]
-  readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
-  readonly #staging: GPUBuffer
-  readonly #size: GPUBuffer
-  readonly #status: GPUBuffer
-  #ahead = 0
-
-  static async open(gpu: Gpu, destinations: readonly Destination[]): Promise<Uploader> {
-    const kernels: { from: WeightFormat; to: WeightFormat; kernel: Kernel }[] = []
-    for (const { from, to } of destinations) {
-      if (kernels.some((entry) => entry.from === from && entry.to === to)) continue
-      if (from === to) kernels.push({ from, to, kernel: finite(from) })
-      else if (to === 'f32' || to === 'f16') kernels.push({ from, to, kernel: convert(from, to) })
-    }
-    const pipelines = await compile(
-      gpu.device,
-      kernels.map(({ kernel }) => kernel),
-    )
-    return new Uploader(gpu, kernels, pipelines, destinations.length)
-  }
-
-  private constructor(
-    gpu: Gpu,
-    kernels: readonly { from: WeightFormat; to: WeightFormat; kernel: Kernel }[],
-    pipelines: ReadonlyMap<Kernel, Pipeline>,
-    parts: number,
-  ) {
-    this.#gpu = gpu
-    this.#kernels = kernels
-    this.#pipelines = pipelines
-    const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
-    this.#staging = gpu.memory.create('upload staging', STAGING_BYTES, STORAGE | COPY_DST)
-    this.#size = gpu.memory.create('upload size', 16, UNIFORM | COPY_DST)
-    this.#status = gpu.memory.create('upload status', parts * 4, STORAGE | COPY_SRC)
-  }
-
-  async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
-    if (!to) return
-    // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
-    const bytes =
-      chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
-    if (to.from === to.to) this.#copy(bytes, chunk.offset, to)
-    else {
-      const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
-      for (let begin = 0; begin < bytes.length; begin += most) {
-        this.#convert(bytes.subarray(begin, begin + most), chunk.offset + begin, to)
-      }
-    }
-    this.#ahead += bytes.length
-    if (this.#ahead < AHEAD_BYTES) return
-    await this.#gpu.device.queue.onSubmittedWorkDone()
-    this.#ahead = 0
-    this.#gpu.check()
-    throwIfAborted(signal, 'The load')
-  }
-
-  /** As stored, and looked at where it lies. */
-  #copy(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
-    const begin = to.start * ELEMENT_BYTES[to.to] + offset
-    this.#gpu.device.queue.writeBuffer(to.buffer, begin, bytes)
-    if (to.from === 'i8') return // has no NaN
-    const words = bytes.length / 4
-    this.#run(to, { weights: to.buffer }, [words, begin / 4, to.part, 0], words)
-  }
-
-  /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
-  #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
-    const { queue } = this.#gpu.device
-    const elements = bytes.length / ELEMENT_BYTES[to.from]
-    const first = to.start + offset / ELEMENT_BYTES[to.from]
-    queue.writeBuffer(this.#staging, 0, bytes)
-    if (to.scales) queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
-    this.#run(to, { source: this.#staging, result: to.buffer }, [elements, first, to.part, 0], elements)
-  }
-
-  /** Submits the kernel that a destination's bytes need. */
-  #run({ from, to }: Destination, own: Readonly<Record<string, GPUBuffer>>, size: readonly number[], E: number): void {
-    const { device } = this.#gpu
-    const kernel = this.#kernels.find((entry) => entry.from === from && entry.to === to)?.kernel
-    const compiled = kernel && this.#pipelines.get(kernel)
-    if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
-    device.queue.writeBuffer(this.#size, 0, new Uint32Array(size))
-    const buffers: Readonly<Record<string, GPUBuffer>> = { ...own, status: this.#status, size: this.#size }
-    const entries = kernel.bindings.map(({ name }, binding) => {
-      const buffer = buffers[name]
-      if (!buffer) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
-      return { binding, resource: { buffer } }
-    })
-    const label = kernel.name
-    const encoder = device.createCommandEncoder({ label })
-    const pass = encoder.beginComputePass({ label })
-    pass.setPipeline(compiled.pipeline)
-    pass.setBindGroup(0, device.createBindGroup({ label, layout: compiled.layout, entries }))
-    pass.dispatchWorkgroups(...kernel.workgroups({ E }))
-    pass.end()
-    device.queue.submit([encoder.finish()])
-  }
-
-  /** Waits for all writes; throws for the first tensor that holds NaN, infinity, or what does not fit 16 bits. */
-  async finish(tensors: readonly TensorInfo[], checkpoint: Checkpoint): Promise<void> {
-    const { device, memory } = this.#gpu
-    const { MAP_READ, COPY_DST } = GPUBufferUsage
-    const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
-    try {
-      const encoder = device.createCommandEncoder({ label: 'upload status' })
-      encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
-      device.queue.submit([encoder.finish()])
-      await readback.mapAsync(GPUMapMode.READ)
-      const status = new Uint32Array(readback.getMappedRange())
-      const damaged = tensors[status.indexOf(NOT_FINITE)]
-      const tooLarge = tensors[status.indexOf(NOT_F16)]
-      if (damaged) {
-        // Other bytes may come next time; these never make weights.
-        await checkpoint.discard(damaged)
-        throw notFinite(damaged, checkpoint)
-      }
-      if (tooLarge) throw overflow(tooLarge)
-    } finally {
-      memory.destroy(readback)
-    }
-    this.#gpu.check()
-  }
-
-  dispose(): void {
-    for (const buffer of [this.#staging, this.#size, this.#status]) this.#gpu.memory.destroy(buffer)
-  }
-}
-
-function notFinite({ name, file }: TensorInfo, { source }: Checkpoint): SovitError {
+function notFiniteError({ name, file }: TensorInfo, { source }: Checkpoint): SovitError {
   const what = `Tensor '${name}' of ${file} holds NaN or infinity, which no tower can compute with`
   return new SovitError('BAD_WEIGHTS', `${what}. Load ${source} again; if it stays so, its file is damaged.`)
 }
 
-function overflow({ name }: TensorInfo): SovitError {
+function overflowError({ name }: TensorInfo): SovitError {
   const what = `Tensor '${name}' holds a value beyond ±65504, which f16 cannot hold`
   return new SovitError('F16_OVERFLOW', `${what}. Use precision f32.`)
 }

@@ -27,11 +27,17 @@ async function load() {
   const { nullGpu } = own ? {} : await import('./null-gpu.mjs')
   const { create, globals } = await import('webgpu')
   Object.assign(globalThis, globals)
-  const device = nullGpu ? nullGpu() : { gpu: create([]), digest: () => '' }
+  const device = nullGpu ? nullGpu({ keep: task.device !== 'discarding' }) : { gpu: create([]), digest: () => '' }
   const adapter = await device.gpu.requestAdapter()
   const idle = memory().now
   const start = performance.now()
-  const options = { gpu: device.gpu, cache: task.cache, precision: 'f32', tuning: false }
+  const options = {
+    gpu: device.gpu,
+    cache: task.cache,
+    manifest: task.manifest && JSON.parse(readFileSync(task.manifest, 'utf8')),
+    precision: 'f32',
+    tuning: false,
+  }
   const encoder = await VisionEncoder.load(address, options)
   const ms = performance.now() - start
   const { peak } = memory()
@@ -46,5 +52,7 @@ async function plain() {
   return { ms: performance.now() - start, bytes }
 }
 
-console.log(JSON.stringify(await (task.plain ? plain() : load())))
+const report = await (task.plain ? plain() : load())
+if (process.env.CPU) console.error(process.cpuUsage(), JSON.stringify(process.resourceUsage()))
+console.log(JSON.stringify(report))
 process.exit()

@@ -1,12 +1,15 @@
-// A device that computes nothing and keeps what is written to it: Dawn's null backend, which checks every call but has no
-// more than 512 MB, with buffers of host memory in the place of its own where they are larger than a page or two.
+// A device that computes nothing: Dawn's null backend, which checks every call but has no more than 512 MB, with host memory
+// in the place of its larger buffers. It keeps what is written to it, or copies it into one place over and over, as into a
+// driver's staging memory.
 import { createHash } from 'node:crypto'
 import { create, globals } from 'webgpu'
 
-const SMALL = 64 * 1024
+const SMALL = 2 ** 20
+/** No chunk is larger. */
+const STAGING = 16 * 2 ** 20
 
-/** @returns {{ gpu: GPU, digest(): string }} digest of all that lies in the large buffers, in the order of their making */
-export function nullGpu() {
+/** @returns {{ gpu: GPU, digest(): string }} digest of all that is kept in large buffers, in the order of their making */
+export function nullGpu({ keep = true } = {}) {
   Object.assign(globalThis, globals)
   const gpu = create(['backend=null'])
   const buffers = new Map()
@@ -14,7 +17,7 @@ export function nullGpu() {
   gpu.requestAdapter = async (options) => {
     const adapter = await requestAdapter(options)
     const requestDevice = adapter.requestDevice.bind(adapter)
-    adapter.requestDevice = async (descriptor) => keeping(await requestDevice(descriptor), buffers)
+    adapter.requestDevice = async (descriptor) => standIn(await requestDevice(descriptor), buffers, keep)
     return adapter
   }
   const digest = () => {
@@ -25,20 +28,23 @@ export function nullGpu() {
   return { gpu, digest }
 }
 
-function keeping(device, buffers) {
+function standIn(device, buffers, keep) {
+  const staging = new Uint8Array(keep ? 0 : STAGING)
   const { queue } = device
   const createBuffer = device.createBuffer.bind(device)
   device.createBuffer = (descriptor) => {
     if (descriptor.size <= SMALL) return zeroed(createBuffer, descriptor)
     const buffer = createBuffer({ ...descriptor, size: SMALL })
-    if (descriptor.usage & GPUBufferUsage.COPY_SRC) buffers.set(buffer, new Uint8Array(descriptor.size))
+    buffers.set(buffer, new Uint8Array(keep ? descriptor.size : 0))
     return buffer
   }
   const writeBuffer = queue.writeBuffer.bind(queue)
   queue.writeBuffer = (buffer, offset, data, ...rest) => {
     const kept = buffers.get(buffer)
     if (!kept) return writeBuffer(buffer, offset, data, ...rest)
-    kept.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset)
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    if (keep) kept.set(bytes, offset)
+    else staging.set(bytes)
   }
   return device
 }

@@ -1,0 +1,44 @@
+/** What a buffer holds at once: browsers hand over up to 2 MB. */
+const SCRATCH_BYTES = 2 ** 19
+
+/** The bytes of a stream, piece by piece. */
+export interface Pieces {
+  /** The next piece, which is valid until the next call, or null at the end. */
+  next(): Promise<Uint8Array | null>
+  /** Frees what the stream comes from. Harmless after the end. */
+  cancel(): void
+}
+
+/**
+ * Pieces of a body. Where the stream fills a given buffer (as browsers' own do), one buffer serves all of it: pieces that
+ * are made anew lie about by the hundred megabytes until they are collected.
+ */
+export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
+  let reader
+  try {
+    reader = body.getReader({ mode: 'byob' })
+  } catch {
+    return piecesMadeAnew(body.getReader()) // of a stream that takes no buffers
+  }
+  return piecesIn(new Uint8Array(SCRATCH_BYTES), reader)
+}
+
+function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: ReadableStreamBYOBReader): Pieces {
+  return {
+    async next() {
+      const { done, value } = await reader.read(scratch)
+      if (done) return null
+      // The same memory: a buffer that was given is detached.
+      scratch = new Uint8Array(value.buffer)
+      return value
+    },
+    cancel: () => void reader.cancel().catch(() => undefined),
+  }
+}
+
+function piecesMadeAnew(reader: ReadableStreamDefaultReader<Uint8Array>): Pieces {
+  return {
+    next: async () => (await reader.read()).value ?? null,
+    cancel: () => void reader.cancel().catch(() => undefined),
+  }
+}

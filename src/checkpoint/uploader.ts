@@ -1,0 +1,194 @@
+import { SovitError, throwIfAborted } from '../errors.js'
+import type { WeightFormat } from '../graph/plan.js'
+import type { Gpu } from '../gpu/device.js'
+import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { convert } from '../gpu/kernels/convert.js'
+import { finite } from '../gpu/kernels/finite.js'
+import { compile, type Pipeline } from '../gpu/pipeline.js'
+import type { Scales } from './scales.js'
+import type { TensorChunk, TensorInfo } from './types.js'
+
+/** Bytes handed to the queue between two looks at how far it is. It is behind by two such at most, held twice. */
+const STRIDE_BYTES = 16 << 20
+/** Raw bytes that are converted on the GPU at once. */
+const STAGING_BYTES = 8 << 20
+/** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
+const SIZE_STRIDE = 256
+
+/** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
+const NOT_F16 = 1
+const NOT_FINITE = 2
+
+/** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
+export interface Destination {
+  readonly tensor: TensorInfo
+  readonly buffer: GPUBuffer
+  /** First element inside the buffer. */
+  readonly start: number
+  readonly from: WeightFormat
+  readonly to: WeightFormat
+  /** Number of this tensor among all, and its word in `status`. */
+  readonly part: number
+  /** Of int8 that is converted. */
+  readonly scales?: Scales
+}
+
+/** What is wrong with the weights, once they are on the device. */
+export interface Findings {
+  /** The first tensor that holds NaN or infinity. */
+  readonly notFinite: TensorInfo | undefined
+  /** The first that holds what is beyond f16, where f16 it must be. */
+  readonly notF16: TensorInfo | undefined
+}
+
+/** The kernel that a destination's bytes need: one that converts them, or one that looks at them where they lie. */
+interface Conversion {
+  readonly from: WeightFormat
+  readonly to: WeightFormat
+  readonly kernel: Kernel
+}
+
+/** Writes chunks into their buffers, directly or through a conversion on the GPU, which also looks at every value. */
+export class Uploader {
+  readonly #gpu: Gpu
+  readonly #conversions: readonly Conversion[]
+  readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
+  readonly #staging: GPUBuffer
+  /** Of the conversion at hand, then of the look at each tensor. */
+  readonly #sizes: GPUBuffer
+  readonly #status: GPUBuffer
+  #ahead = 0
+  /** When the bytes before the last stride have arrived. */
+  #arrived: Promise<unknown> = Promise.resolve()
+
+  /** `forms`: of each destination that will be written. */
+  static async open(gpu: Gpu, forms: readonly Pick<Destination, 'from' | 'to'>[]): Promise<Uploader> {
+    const conversions: Conversion[] = []
+    for (const { from, to } of forms) {
+      if (conversions.some((entry) => entry.from === from && entry.to === to)) continue
+      if (from === to) conversions.push({ from, to, kernel: finite(from) })
+      else if (to === 'f32' || to === 'f16') conversions.push({ from, to, kernel: convert(from, to) })
+    }
+    const kernels = conversions.map(({ kernel }) => kernel)
+    return new Uploader(gpu, conversions, await compile(gpu.device, kernels), forms.length)
+  }
+
+  private constructor(
+    gpu: Gpu,
+    conversions: readonly Conversion[],
+    pipelines: ReadonlyMap<Kernel, Pipeline>,
+    tensors: number,
+  ) {
+    this.#gpu = gpu
+    this.#conversions = conversions
+    this.#pipelines = pipelines
+    const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
+    const staging = conversions.some(({ from, to }) => from !== to) ? STAGING_BYTES : 16
+    this.#staging = gpu.memory.create('upload staging', staging, STORAGE | COPY_DST)
+    this.#sizes = gpu.memory.create('upload sizes', (tensors + 1) * SIZE_STRIDE, UNIFORM | COPY_DST)
+    this.#status = gpu.memory.create('upload status', tensors * 4, STORAGE | COPY_SRC)
+  }
+
+  /** Resolves when the device is not far behind. */
+  async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
+    if (!to) return
+    const { queue } = this.#gpu.device
+    // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
+    const bytes =
+      chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
+    if (to.from === to.to) {
+      queue.writeBuffer(to.buffer, to.start * ELEMENT_BYTES[to.to] + chunk.offset, bytes)
+    } else {
+      const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
+      for (let begin = 0; begin < bytes.length; begin += most) {
+        this.#convert(bytes.subarray(begin, begin + most), chunk.offset + begin, to)
+      }
+    }
+    this.#ahead += bytes.length
+    if (this.#ahead < STRIDE_BYTES) return
+    const before = this.#arrived
+    this.#ahead = 0
+    this.#arrived = queue.onSubmittedWorkDone()
+    this.#arrived.catch(() => undefined) // a lost device, which `check` tells of
+    await before
+    this.#gpu.check()
+    throwIfAborted(signal, 'The load')
+  }
+
+  /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
+  #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
+    const { device } = this.#gpu
+    const elements = bytes.length / ELEMENT_BYTES[to.from]
+    const first = to.start + offset / ELEMENT_BYTES[to.from]
+    device.queue.writeBuffer(this.#staging, 0, bytes)
+    if (to.scales)
+      device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
+    device.queue.writeBuffer(this.#sizes, 0, new Uint32Array([elements, first, to.part, 0]))
+    const encoder = device.createCommandEncoder({ label: 'convert' })
+    const pass = encoder.beginComputePass({ label: 'convert' })
+    this.#dispatch(pass, to, { source: this.#staging, result: to.buffer }, 0, elements)
+    pass.end()
+    device.queue.submit([encoder.finish()])
+  }
+
+  #dispatch(
+    pass: GPUComputePassEncoder,
+    { from, to }: Destination,
+    own: Readonly<Record<string, GPUBuffer>>,
+    sizeAt: number,
+    E: number,
+  ): void {
+    const kernel = this.#conversions.find((entry) => entry.from === from && entry.to === to)?.kernel
+    const compiled = kernel && this.#pipelines.get(kernel)
+    if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
+    const size = { buffer: this.#sizes, offset: sizeAt, size: 16 }
+    const entries = kernel.bindings.map(({ name }, binding) => {
+      if (name === 'size') return { binding, resource: size }
+      const buffer = name === 'status' ? this.#status : own[name]
+      if (!buffer) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
+      return { binding, resource: { buffer } }
+    })
+    pass.setPipeline(compiled.pipeline)
+    pass.setBindGroup(0, this.#gpu.device.createBindGroup({ label: kernel.name, layout: compiled.layout, entries }))
+    pass.dispatchWorkgroups(...kernel.workgroups({ E }))
+  }
+
+  /** Looks at what was written as it was stored, waits for all writes, and tells what is wrong with them. */
+  async finish(destinations: readonly Destination[]): Promise<Findings> {
+    const { device, memory } = this.#gpu
+    const { MAP_READ, COPY_DST } = GPUBufferUsage
+    const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
+    try {
+      const encoder = device.createCommandEncoder({ label: 'upload status' })
+      this.#look(encoder, destinations)
+      encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
+      device.queue.submit([encoder.finish()])
+      await readback.mapAsync(GPUMapMode.READ)
+      const status = new Uint32Array(readback.getMappedRange())
+      const first = (finding: number) => destinations[status.indexOf(finding)]?.tensor
+      const findings = { notFinite: first(NOT_FINITE), notF16: first(NOT_F16) }
+      this.#gpu.check()
+      return findings
+    } finally {
+      memory.destroy(readback)
+    }
+  }
+
+  #look(encoder: GPUCommandEncoder, destinations: readonly Destination[]): void {
+    const sizes = new Uint32Array(((destinations.length + 1) * SIZE_STRIDE) / 4)
+    const pass = encoder.beginComputePass({ label: 'finite' })
+    for (const to of destinations) {
+      if (to.from !== to.to || to.from === 'i8') continue // converted ones were looked at; int8 has no NaN
+      const words = (to.tensor.end - to.tensor.begin) / 4
+      const sizeAt = (to.part + 1) * SIZE_STRIDE
+      sizes.set([words, (to.start * ELEMENT_BYTES[to.to]) / 4, to.part], sizeAt / 4)
+      this.#dispatch(pass, to, { weights: to.buffer }, sizeAt, words)
+    }
+    pass.end()
+    this.#gpu.device.queue.writeBuffer(this.#sizes, 0, sizes)
+  }
+
+  dispose(): void {
+    for (const buffer of [this.#staging, this.#sizes, this.#status]) this.#gpu.memory.destroy(buffer)
+  }
+}
