@@ -1,8 +1,12 @@
 import { locate, type RemoteWrapper } from '../checkpoint/sources.js'
-import type { CacheOption, ModelSource } from '../checkpoint/types.js'
+import type { ModelSource } from '../checkpoint/types.js'
 import { SovitError } from '../errors.js'
 import { keptWeights } from './load.js'
 import type { LoadOptions } from './types.js'
+
+export interface SizeOptions extends Pick<LoadOptions, 'cache' | 'revision'> {
+  readonly source?: ModelSource
+}
 
 /** What loads have kept. `cache` is the option that they were given; default `true`. */
 export interface KeptWeights {
@@ -11,8 +15,8 @@ export interface KeptWeights {
    * changed file shows only when it is loaded.
    */
   isCached(source: ModelSource, options?: LoadOptions): Promise<boolean>
-  /** Bytes kept, of all checkpoints. */
-  size(options?: { readonly cache?: CacheOption }): Promise<number>
+  /** Bytes kept: of all checkpoints, or of `source` alone. */
+  size(options?: SizeOptions): Promise<number>
   /** Deletes what is kept of a checkpoint, or everything. */
   clear(source?: ModelSource, options?: Pick<LoadOptions, 'cache' | 'revision'>): Promise<void>
   /** Asks the browser not to evict what this origin keeps; it may ask the user. False where it refuses or cannot. */
@@ -30,8 +34,8 @@ export async function isCached(source: ModelSource, options: LoadOptions = {}): 
   }
 }
 
-export async function size({ cache = true }: { readonly cache?: CacheOption } = {}): Promise<number> {
-  return (await stores()).storedBytes(cache)
+export async function size({ cache = true, source, revision }: SizeOptions = {}): Promise<number> {
+  return (await stores()).storedBytes(cache, source === undefined ? undefined : await addressesOf(source, revision))
 }
 
 export async function clear(
