@@ -16,7 +16,7 @@ export function showModelFacts(encoder: VisionEncoder, { kind, label }: Model): 
   write('precision', encoder.precision === 'f16' ? 'f16, sums in f32' : 'f32')
   const { ms, fetchedBytes, cachedBytes } = encoder.load
   write('load', formatTime(ms))
-  const kept = cachedBytes > 0 ? `, ${formatBytes(cachedBytes)} from this browser’s cache` : ''
+  const kept = cachedBytes > 0 ? `, ${formatBytes(cachedBytes)} from this browser` : ''
   write(
     'read',
     kind === 'files' ? `${formatBytes(fetchedBytes)} of files` : `${formatBytes(fetchedBytes)} from the network${kept}`,

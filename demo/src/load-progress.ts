@@ -1,7 +1,6 @@
 import type { ProgressEvent } from 'sovit'
-import { formatBytes, formatWait } from './format.js'
 import type { ModelKind } from './models.js'
-import { Rate } from './rate.js'
+import { figures, Rate } from './rate.js'
 import { showBar, showBusy, showFigures, showNote, showPhase } from './status.js'
 
 const PHASES = {
@@ -63,18 +62,7 @@ export class LoadProgress {
   }
 
   #refresh(): void {
-    if (this.#event && this.#event.total > 0) showFigures(this.#figures(this.#event, performance.now()))
-  }
-
-  /** `312 MB of 836 MB · 48 MB/s · 11 s left` */
-  #figures({ phase, loaded, total }: ProgressEvent, now: number): string {
-    const figures = [`${formatBytes(loaded)} of ${formatBytes(total)}`]
-    if (phase === 'download') {
-      const rate = this.#rate.perSecond(now)
-      if (rate) figures.push(`${formatBytes(rate)}/s`, `${formatWait((total - loaded) / rate)} left`)
-      else if (this.#rate.silent(now)) figures.push('waiting for more')
-    }
-    return figures.join(' · ')
+    if (this.#event && this.#event.total > 0) showFigures(figures(this.#event, this.#rate, performance.now()))
   }
 
   #phase(phase: ProgressEvent['phase']): string {

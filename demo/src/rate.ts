@@ -1,3 +1,6 @@
+import type { ProgressEvent } from 'sovit'
+import { formatBytes, formatWait } from './format.js'
+
 /** The rate counts what came in so many milliseconds. Weights arrive in pieces of 8 MB: less would jump with each. */
 const WINDOW = 5000
 /** Two samples closer than this say nothing. */
@@ -54,4 +57,14 @@ export class Rate {
     const last = this.#samples.at(-1)
     return first && last && first !== last ? (last.at - first.at) / (this.#samples.length - 1) : 0
   }
+}
+
+/** `312 MB of 836 MB · 48 MB/s · 11 s left` */
+export function figures({ phase, loaded, total }: ProgressEvent, rate: Rate, now: number): string {
+  const bytes = `${formatBytes(loaded)} of ${formatBytes(total)}`
+  if (phase !== 'download') return bytes
+  if (rate.silent(now)) return `${bytes} · waiting for more`
+  const perSecond = rate.perSecond(now)
+  if (!perSecond) return bytes
+  return `${bytes} · ${formatBytes(perSecond)}/s · ${formatWait((total - loaded) / perSecond)} left`
 }

@@ -60,6 +60,8 @@ async function shoot(name: string): Promise<void> {
   await page.evaluate(() => {
     window.scrollTo(0, 0)
   })
+  // A rasteriser is slow to draw what another size uncovers.
+  await page.waitForTimeout(300)
   await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true })
 }
 
@@ -98,6 +100,11 @@ test('shows how far a load by name is, and cancels it at once', async () => {
   await shoot('loading-390-dark')
   await restyle(page, { width: 1280, colorScheme: 'light' })
 
+  // The model in use goes on meanwhile, and the bar tells of the load.
+  await page.getByRole('button', { name: 'Harbour' }).click()
+  await shows('grid-note', '^and its 4 × 4 patches')
+  expect(await text('phase')).toBe('Fetching weights')
+
   await page.getByRole('button', { name: 'Cancel' }).click()
   expect(await text('phase')).toBe('Cancelled')
   await shows('progress-note', /^\d+ kB are kept, loading again goes on from there\.$/)
@@ -108,6 +115,9 @@ test('shows how far a load by name is, and cancels it at once', async () => {
   expect(await page.locator('#kept').innerText()).toMatch(/^Kept in this browser:\s\d+ kB\sDelete$/)
   expect(await layout()).toEqual(before)
   await shoot('cancelled-light')
+  await restyle(page, { width: 390, colorScheme: 'dark' })
+  await shoot('cancelled-390-dark')
+  await restyle(page, { width: 1280, colorScheme: 'light' })
   await encodeAt(page, 70, 70)
 })
 
@@ -125,7 +135,7 @@ test('goes on where it was, and offers the only size that the model takes', asyn
   await shows('fact-tokens', TOKENS)
   expect(await text('fact-model')).toBe(NAME)
   expect(await kind()).toBe('name')
-  expect(await text('fact-read')).toMatch(/^\d\d\d kB from the network, \d\d\d kB from this browser’s cache$/)
+  expect(await text('fact-read')).toMatch(/^\d\d\d kB from the network, \d\d\d kB from this browser$/)
   await expect.poll(kept).toBe(before + hub.bytes)
 })
 
@@ -190,6 +200,13 @@ test.each<[string, (hub: Hub) => void, RegExp, string]>([
   }
   hub.status = 206
   hub.unreachable = false
+  if (remedy === 'Try again') {
+    await action(remedy).click()
+    await page
+      .getByRole('alert')
+      .getByText(/^Neither model/)
+      .waitFor()
+  }
 })
 
 test.each<[string, () => Promise<void>, RegExp]>([
@@ -198,11 +215,9 @@ test.each<[string, () => Promise<void>, RegExp]>([
   ['dropped shards', () => drop(FILES), /^5 files$/],
   ['a dropped folder', () => drop([FOLDER]), /^minicpmv-sharded-bf16$/],
 ])('loads %s', async (_, give, label) => {
-  await useBuiltIn()
   const before = await kept()
   await give()
   await shows('fact-model', label)
-  await encoded(page)
   await shows('fact-tokens', TOKENS)
   expect(await kind()).toBe('files')
   expect(await text('fact-read')).toMatch(/^\d\d\d kB of files$/)
@@ -216,4 +231,18 @@ test('a picture is still a picture when it is dropped', async () => {
     .poll(() => aspect.evaluate((canvas: HTMLCanvasElement) => canvas.width / canvas.height))
     .toBeCloseTo(2.4, 1)
   await encoded(page)
+})
+
+// The last one: the page is no good afterwards.
+test('a cache that fails is worth a quiet note, and no more', async () => {
+  await useBuiltIn()
+  await page.evaluate(() => {
+    CacheStorage.prototype.open = () => Promise.reject(new Error('no room'))
+  })
+  await loadByName()
+  await shows('fact-model', NAME)
+  await encoded(page)
+  await shows('progress-note', /^The cache of weights fails \(no room\); the network is used instead\.$/)
+  expect(await page.getByRole('alert').isVisible()).toBe(false)
+  await shoot('cache-note-light')
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { formatBytes, formatWait } from '../../../demo/src/format.js'
-import { Rate } from '../../../demo/src/rate.js'
+import { figures, Rate } from '../../../demo/src/rate.js'
 
 const MB = 1e6
 
@@ -72,6 +72,17 @@ describe('rate of a download', () => {
     expect(rate.silent(now + 7000)).toBe(true)
     expect(rate.perSecond(now + 7000)).toBe(null)
   })
+})
+
+it('says how much there is, how fast, and for how long', () => {
+  const rate = new Rate()
+  const now = steady(rate, 40, 125)
+  const event = { status: 'progress', phase: 'download', name: '', file: '', progress: 0, total: 836 * MB } as const
+  const at = { ...event, loaded: 320 * MB }
+  expect(figures(at, rate, now)).toBe('320 MB of 836 MB · 64.0 MB/s · 9 s left')
+  expect(figures(at, rate, now + 10_000)).toBe('320 MB of 836 MB · waiting for more')
+  expect(figures(at, new Rate(), now)).toBe('320 MB of 836 MB')
+  expect(figures({ ...at, phase: 'cache' }, rate, now)).toBe('320 MB of 836 MB')
 })
 
 it('formats bytes and waits', () => {
