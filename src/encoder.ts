@@ -1,4 +1,5 @@
 import { builtInModel } from './built-in.js'
+import { isFileList } from './checkpoint/files.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'
@@ -101,9 +102,11 @@ export class VisionEncoder {
    */
   static async load(source: ModelSource = builtInModel, options: LoadOptions = {}): Promise<VisionEncoder> {
     throwIfAborted(options.signal, 'The load')
+    // An input's list is emptied when the input is, which pages do at once so that the same files can be chosen again.
+    const given = isFileList(source) ? [...source] : source
     const gpu = await Gpu.open(options)
     try {
-      return new VisionEncoder(gpu, await loadTower(gpu, source, options))
+      return new VisionEncoder(gpu, await loadTower(gpu, given, options))
     } catch (error) {
       const reason = await gpu.explain(error)
       gpu.dispose()

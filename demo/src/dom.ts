@@ -33,3 +33,12 @@ export function oncePerFrame<T>(run: (value: T) => void): (value: T) => void {
     })
   }
 }
+
+/** Enter in a field does what the button beside it does; a form has no second default button. */
+export function onEnter(field: HTMLInputElement, act: () => void): void {
+  field.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return
+    event.preventDefault()
+    act()
+  })
+}

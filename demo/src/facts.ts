@@ -1,15 +1,29 @@
 import type { DeviceInfo, Encoding, VisionEncoder } from 'sovit'
 import { byId } from './dom.js'
 import { formatBytes, formatTime } from './format.js'
+import type { Model } from './models.js'
 
 /** What is known once a model is loaded. */
-export function showModelFacts(encoder: VisionEncoder): void {
+export function showModelFacts(encoder: VisionEncoder, { kind, label }: Model): void {
   const { config, layout, dtype } = encoder.model
   write('device', deviceName(encoder.device))
   byId('software-note', HTMLParagraphElement).hidden = !encoder.device.software
-  write('model', `${config.layers} layers, width ${config.width}, ${config.heads} heads, ${dtype} (${layout})`)
+  write('model', label)
+  write(
+    'network',
+    `${config.layers} layers, width ${config.width}, ${config.heads} ${config.heads === 1 ? 'head' : 'heads'}, ${dtype} (${layout})`,
+  )
   write('precision', encoder.precision === 'f16' ? 'f16, sums in f32' : 'f32')
-  write('load', `${formatTime(encoder.load.ms)}, ${formatBytes(encoder.load.fetchedBytes)} read`)
+  const { ms, fetchedBytes, cachedBytes } = encoder.load
+  write('load', formatTime(ms))
+  const kept = cachedBytes > 0 ? `, ${formatBytes(cachedBytes)} from this browser` : ''
+  write(
+    'read',
+    kind === 'files' ? `${formatBytes(fetchedBytes)} of files` : `${formatBytes(fetchedBytes)} from the network${kept}`,
+  )
+  // What is on show is of another model.
+  write('tokens', '–')
+  write('encode', '–')
   write('memory', formatBytes(encoder.gpuBytes))
 }
 

@@ -1,15 +1,33 @@
-import { builtInModel, SovitError, VisionEncoder, type ModelSource } from 'sovit'
-import { painted } from './dom.js'
-import { showPicture, showTokens, startExplorer } from './explorer.js'
+import { builtInModel, SovitError, VisionEncoder, type SovitErrorCode } from 'sovit'
+import { byId, painted } from './dom.js'
+import { clearTokens, showPicture, showTokens, startExplorer } from './explorer.js'
 import { showEncodeFacts, showModelFacts } from './facts.js'
 import { formatTime } from './format.js'
+import { leftBehind, refreshKept, startKept } from './kept.js'
+import {
+  chooseModelFiles,
+  editModelName,
+  selectModelKind,
+  showWhatIsFetched,
+  startModelSettings,
+} from './model-settings.js'
+import { startLoad, type Model } from './models.js'
 import type { Coverage, Grid } from './patch-view.js'
 import { choosePicture, startPictures } from './pictures.js'
-import { selectModelKind, startSettings, type Size } from './settings.js'
-import { cancellable, hideAlert, showAlert, showBusy, showDone, showLoading } from './status.js'
+import { setSize, startSettings, type Size } from './settings.js'
+import { cancellable, hideAlert, showAlert, showBusy, showDone, showNote, stopRunning } from './status.js'
 import { showUnsupported } from './unsupported.js'
 
-let encoder: VisionEncoder | null = null
+const BUILT_IN: Model = { kind: 'built-in', source: builtInModel, label: 'Built in, random weights' }
+
+/** What was chosen, when it cannot even be listed. */
+const NO_FILES: Model = { kind: 'files', source: [], label: '' }
+const stage = byId('stage', HTMLDivElement)
+
+/** The model in use: what it was loaded from, and what computes it. */
+let inUse: { readonly model: Model; readonly encoder: VisionEncoder } | null = null
+/** The one that is being loaded. Until it is there, the one in use goes on, but the bar tells of the load. */
+let loading: Model | null = null
 let picture: Blob | null = null
 let size: Size = 448
 /** Work that is no longer wanted when its number is not this one any more. */
@@ -17,29 +35,61 @@ let loads = 0
 let encodes = 0
 
 /** Loads a model in the place of the present one, which stays in use when that fails. */
-async function useModel(source: ModelSource): Promise<void> {
+async function useModel(chosen: Model | Promise<Model>): Promise<void> {
   const mine = ++loads
+  stopRunning()
   hideAlert()
-  showBusy('Opening the model')
+  let model = NO_FILES
+  let settled = Promise.resolve()
   try {
-    await painted()
-    const next = await cancellable((signal) => VisionEncoder.load(source, { signal, onProgress: showLoading }))
+    model = await chosen
+    if (mine !== loads) return
+    loading = model
+    selectModelKind(model.kind)
+    const encoder = await cancellable((signal) => {
+      const load = startLoad(model, signal)
+      settled = load.settled.then(refreshKept)
+      return load.encoder
+    })
     if (mine !== loads) {
-      next.dispose()
+      encoder.dispose()
       return
     }
-    encoder?.dispose()
-    encoder = next
-    showModelFacts(next)
+    loading = null
+    inUse?.encoder.dispose()
+    inUse = { model, encoder }
+    showModelFacts(encoder, model)
     await encodePicture()
   } catch (error) {
-    if (mine === loads) failed(error, 'Use the built-in model', useBuiltInModel)
+    if (mine !== loads) return
+    loading = null
+    loadFailed(model, error)
+    await settled
+    const left = goesOn(error) ? await leftBehind(model.source) : ''
+    if (mine === loads && left) showNote(left)
   }
 }
 
-function useBuiltInModel(): void {
-  selectModelKind('built-in')
-  void useModel(builtInModel)
+/** Whether loading again would go on where this ended, and not end the same way. */
+function goesOn(error: unknown): boolean {
+  return isAbort(error) || codeOf(error) === 'NETWORK' || codeOf(error) === 'TRUNCATED'
+}
+
+/** The model in use stays in use, and the page says so by its radio buttons. */
+function loadFailed(model: Model, error: unknown): void {
+  selectModelKind(inUse?.model.kind ?? 'built-in')
+  failed(error, ...remedy(model, error))
+}
+
+/** What helps most against the failure of a load. */
+function remedy(model: Model, error: unknown): [action: string, act: () => void] {
+  const code = codeOf(error)
+  const again: [string, () => void] = ['Try again', () => void useModel(model)]
+  if (model.kind === 'built-in') return again
+  if (model.kind === 'files') return ['Choose other files', chooseModelFiles]
+  if (code === 'ACCESS_DENIED') return ['Choose files', chooseModelFiles]
+  if (code === 'NETWORK' || code === 'TRUNCATED') return again
+  return ['Change the name', editModelName]
 }
 
 /** Shows a picture at once and encodes it as soon as there is a model. */
@@ -60,25 +110,43 @@ async function usePicture(chosen: Promise<Blob> | Blob): Promise<void> {
   }
 }
 
-/** Encodes the picture with the model, when there are both. */
+/** Encodes the picture with the model in use, when there are both. */
 async function encodePicture(): Promise<void> {
-  if (!encoder || !picture) return
+  if (!inUse || !picture) return
   const mine = ++encodes
-  const current = encoder
+  const { encoder } = inUse
   const target = size
-  showBusy('Encoding')
+  if (!loading) showBusy('Encoding')
+  stage.setAttribute('aria-busy', 'true')
   try {
     await painted()
     const start = performance.now()
-    const encoding = await current.encode(picture, { size: target })
+    const encoding = await encoder.encode(picture, { size: target })
     const ms = performance.now() - start
     if (mine !== encodes) return
-    showTokens({ ...encoding, coverage: coverage(encoding.grid, current.model.config.patch, target) })
-    showEncodeFacts(current, encoding, ms)
-    showDone(`${encoding.dims[0]} tokens in ${formatTime(ms)}`)
+    showTokens({ ...encoding, coverage: coverage(encoding.grid, encoder.model.config.patch, target) })
+    showEncodeFacts(encoder, encoding, ms)
+    if (!loading) showDone(`${encoding.dims[0]} tokens in ${formatTime(ms)}`)
   } catch (error) {
-    if (mine === encodes) failed(error, 'Choose another picture', choosePicture)
+    if (mine === encodes) encodeFailed(encoder, error)
+  } finally {
+    if (mine === encodes) stage.removeAttribute('aria-busy')
   }
+}
+
+/** Some networks have positions for pictures of one size only: then that size is the way out. */
+function encodeFailed({ model: { config } }: VisionEncoder, error: unknown): void {
+  if (codeOf(error) !== 'BAD_POSITIONS') {
+    failed(error, 'Choose another picture', choosePicture)
+    return
+  }
+  clearTokens()
+  if (!loading) showDone('This model needs another size')
+  const side = config.table * config.patch
+  const why = `it has positions for ${config.table} × ${config.table} patches`
+  showAlert(`This model takes ${side} × ${side} pixels only: ${why}.`, `Encode at ${side} × ${side}`, () => {
+    setSize({ height: side, width: side })
+  })
 }
 
 /** Pixels beyond the last whole patch are ignored; only a side asked for in pixels can have such. */
@@ -89,12 +157,22 @@ function coverage([rows, columns]: Grid, patch: number, target: Size): Coverage 
 }
 
 function failed(error: unknown, action: string, act: () => void): void {
-  if (error instanceof SovitError && error.code === 'ABORTED') {
-    showDone('Cancelled')
-    return
-  }
-  showDone('Stopped')
-  showAlert(error instanceof Error ? error.message : String(error), action, act)
+  if (!loading) showDone(isAbort(error) ? 'Cancelled' : 'Stopped')
+  if (!isAbort(error)) showAlert(error instanceof Error ? error.message : String(error), action, act)
+}
+
+function codeOf(error: unknown): SovitErrorCode | null {
+  return error instanceof SovitError ? error.code : null
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+/** Back to the built-in model; when it is still in use, it is enough not to load another. */
+function useBuiltInModel(): void {
+  if (inUse?.model !== BUILT_IN) void useModel(BUILT_IN)
+  else if (loading) stopRunning()
 }
 
 async function start(): Promise<void> {
@@ -106,19 +184,16 @@ async function start(): Promise<void> {
   startExplorer()
   startPictures({
     onPicture: (chosen) => void usePicture(chosen),
-    onModel: (file) => {
-      selectModelKind('file')
-      void useModel(file)
-    },
+    onModel: (model) => void useModel(model),
   })
   startSettings({
     onSize: (chosen) => {
       size = chosen
       void encodePicture()
     },
-    onBuiltInModel: useBuiltInModel,
-    onModel: (source) => void useModel(source),
   })
+  startModelSettings({ onBuiltInModel: useBuiltInModel, onModel: (model) => void useModel(model) })
+  startKept(showWhatIsFetched)
   useBuiltInModel()
 }
 

@@ -1,4 +1,6 @@
 import { byId } from './dom.js'
+import { isModel, modelOfDrop, readDrop, type Dropped } from './model-files.js'
+import type { Model } from './models.js'
 
 interface Sample {
   readonly file: string
@@ -15,18 +17,20 @@ const SAMPLES: readonly Sample[] = [
 /** Where chosen files go. */
 export interface PictureEvents {
   readonly onPicture: (picture: Promise<Blob> | Blob) => void
-  /** A .safetensors file was dropped. */
-  readonly onModel: (file: File) => void
+  /** Files of a checkpoint, or a folder, were dropped. */
+  readonly onModel: (model: Promise<Model>) => void
 }
 
 /** Fills the list of samples and listens to the file input, to drops and to pastes anywhere on the page. */
 export function startPictures({ onPicture, onModel }: PictureEvents): void {
-  const take = (files: FileList | null | undefined): boolean => {
-    const file = files?.[0]
-    if (!file) return false
-    press(null)
-    if (file.name.endsWith('.safetensors')) onModel(file)
-    else onPicture(file)
+  const take = (dropped: Dropped): boolean => {
+    const [file] = dropped.files
+    if (isModel(dropped)) onModel(modelOfDrop(dropped))
+    else if (!file) return false
+    else {
+      press(null)
+      onPicture(file)
+    }
     return true
   }
 
@@ -42,12 +46,12 @@ export function startPictures({ onPicture, onModel }: PictureEvents): void {
 
   const input = byId('picture-file', HTMLInputElement)
   input.addEventListener('change', () => {
-    take(input.files)
+    take({ files: [...(input.files ?? [])], folders: [] })
     // So that choosing the same file again is a change again.
     input.value = ''
   })
   document.addEventListener('paste', (event) => {
-    if (take(event.clipboardData?.files)) event.preventDefault()
+    if (event.clipboardData && take(readDrop(event.clipboardData))) event.preventDefault()
   })
   listenToDrops(take)
   buttons[0]?.click()
@@ -59,7 +63,7 @@ export function choosePicture(): void {
 }
 
 /** A drag enters each child anew; only the depth tells when it has left the page. */
-function listenToDrops(take: (files: FileList | null | undefined) => boolean): void {
+function listenToDrops(take: (dropped: Dropped) => boolean): void {
   let depth = 0
   const veil = (change: number): void => {
     depth = Math.max(0, depth + change)
@@ -77,9 +81,9 @@ function listenToDrops(take: (files: FileList | null | undefined) => boolean): v
   })
   document.addEventListener('drop', (event) => {
     veil(-depth)
-    if (!hasFiles(event)) return
+    if (!event.dataTransfer || !hasFiles(event)) return
     event.preventDefault()
-    take(event.dataTransfer?.files)
+    take(readDrop(event.dataTransfer))
   })
 }
 

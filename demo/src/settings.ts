@@ -1,13 +1,11 @@
 import type { EncodeOptions } from 'sovit'
-import { byId } from './dom.js'
+import { byId, onEnter } from './dom.js'
 
 export type Size = NonNullable<EncodeOptions['size']>
 
 /** Where changed settings go. */
 export interface SettingsEvents {
   readonly onSize: (size: Size) => void
-  readonly onBuiltInModel: () => void
-  readonly onModel: (source: File | URL | string) => void
 }
 
 const SIZE_NOTES: Readonly<Record<string, string>> = {
@@ -27,22 +25,18 @@ export function startSettings(events: SettingsEvents): void {
       showSize(radio.value, events)
     })
   }
-  for (const radio of form.querySelectorAll<HTMLInputElement>('input[name=model]')) {
-    radio.addEventListener('change', () => {
-      showModel(radio.value)
-      if (radio.value === 'built-in') events.onBuiltInModel()
-    })
-  }
   showSizeNote('448')
   startCustomSize(events)
-  startModelInputs(events)
 }
 
-/** Shows which kind of model is in use, for a model that did not come from the form. */
-export function selectModelKind(kind: 'built-in' | 'file'): void {
-  const radio = byId('settings', HTMLFormElement).querySelector<HTMLInputElement>(`input[name=model][value=${kind}]`)
+/** Chooses a size in pixels, as if it were typed in. */
+export function setSize({ height, width }: { readonly height: number; readonly width: number }): void {
+  const radio = byId('settings', HTMLFormElement).querySelector<HTMLInputElement>('input[name=size][value=custom]')
   if (radio) radio.checked = true
-  showModel(kind)
+  showSizeNote('custom')
+  byId('size-height', HTMLInputElement).value = String(height)
+  byId('size-width', HTMLInputElement).value = String(width)
+  byId('size-apply', HTMLButtonElement).click()
 }
 
 function showSize(value: string, { onSize }: SettingsEvents): void {
@@ -69,34 +63,4 @@ function startCustomSize({ onSize }: SettingsEvents): void {
   byId('size-apply', HTMLButtonElement).addEventListener('click', apply)
   onEnter(height, apply)
   onEnter(width, apply)
-}
-
-function showModel(kind: string): void {
-  for (const name of ['built-in', 'file', 'address']) byId(`model-${name}`, HTMLParagraphElement).hidden = name !== kind
-}
-
-function startModelInputs({ onModel }: SettingsEvents): void {
-  const file = byId('model-file-input', HTMLInputElement)
-  file.addEventListener('change', () => {
-    const chosen = file.files?.[0]
-    if (chosen) onModel(chosen)
-    file.value = ''
-  })
-  const address = byId('model-address-input', HTMLInputElement)
-  const load = (): void => {
-    const text = address.value.trim()
-    if (text) onModel(/^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : text)
-    else address.focus()
-  }
-  byId('model-address-load', HTMLButtonElement).addEventListener('click', load)
-  onEnter(address, load)
-}
-
-/** Enter in a field does what the button beside it does; a form has no second default button. */
-function onEnter(field: HTMLInputElement, act: () => void): void {
-  field.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter') return
-    event.preventDefault()
-    act()
-  })
 }

@@ -1,54 +1,53 @@
-import type { ProgressEvent } from 'sovit'
 import { byId } from './dom.js'
-import { formatBytes } from './format.js'
 
 const phase = byId('phase', HTMLLabelElement)
 const progress = byId('progress', HTMLProgressElement)
-const bytes = byId('bytes', HTMLSpanElement)
+const figures = byId('bytes', HTMLSpanElement)
+const note = byId('progress-note', HTMLParagraphElement)
 const cancel = byId('cancel', HTMLButtonElement)
 const alertBox = byId('alert', HTMLDivElement)
 const alertAction = byId('alert-action', HTMLButtonElement)
 
-const PHASES = {
-  header: 'Reading the header of the weights',
-  download: 'Fetching weights',
-  cache: 'Reading weights kept in this browser',
-  upload: 'Handing weights to the GPU',
-  compile: 'Compiling shaders',
-  ready: 'Model ready',
-} as const satisfies Record<ProgressEvent['phase'], string>
-
 /** Something takes a while: says what, with a bar of unknown length. */
 export function showBusy(what: string): void {
-  say(what)
-  bytes.textContent = ''
+  showPhase(what)
+  showFigures('')
   progress.removeAttribute('value')
   progress.classList.add('active')
-  byId('stage', HTMLDivElement).setAttribute('aria-busy', 'true')
 }
 
 /** Nothing is going on any more. */
 export function showDone(what: string): void {
-  say(what)
-  bytes.textContent = ''
+  showPhase(what)
+  showFigures('')
   progress.value = 1
   progress.classList.remove('active')
-  byId('stage', HTMLDivElement).removeAttribute('aria-busy')
 }
 
-export function showLoading(event: ProgressEvent): void {
-  say(PHASES[event.phase])
-  if (event.total > 0) {
-    progress.value = event.loaded / event.total
-    bytes.textContent = `${formatBytes(event.loaded)} of ${formatBytes(event.total)}`
-  }
+/** Writing the same words again would have them read out again. */
+export function showPhase(text: string): void {
+  if (phase.textContent !== text) phase.textContent = text
+}
+
+/** How much of the work is done, from 0 to 1. */
+export function showBar(share: number): void {
+  progress.value = share
+}
+
+export function showFigures(text: string): void {
+  figures.textContent = text
+}
+
+/** A quiet line below the bar. It stays until the next load, or until another takes its place. */
+export function showNote(text: string): void {
+  if (note.textContent !== text) note.textContent = text
 }
 
 let running: AbortController | null = null
 
 /** Runs `work` with a signal that the cancel button aborts, and that the next such work aborts too. */
 export async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  running?.abort()
+  stopRunning()
   const mine = new AbortController()
   running = mine
   cancel.disabled = false
@@ -60,6 +59,11 @@ export async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>):
       cancel.disabled = true
     }
   }
+}
+
+/** Does what the cancel button does. */
+export function stopRunning(): void {
+  running?.abort()
 }
 
 /** An error, with the one thing that helps against it. */
@@ -77,10 +81,5 @@ export function hideAlert(): void {
   alertBox.hidden = true
 }
 
-cancel.addEventListener('click', () => running?.abort())
+cancel.addEventListener('click', stopRunning)
 byId('alert-close', HTMLButtonElement).addEventListener('click', hideAlert)
-
-/** Writing the same words again would have them read out again. */
-function say(text: string): void {
-  if (phase.textContent !== text) phase.textContent = text
-}

@@ -245,19 +245,22 @@ function parseRecord(bytes: Uint8Array | null): FileRecord | null {
   return typeof size === 'number' && typeof identity === 'string' ? { size, identity } : null
 }
 
-/** Bytes of chunks that a store holds. */
-export async function storedBytes(option: CacheOption): Promise<number> {
-  const keys = (await (await storeIfAny(option))?.keys()) ?? []
+/** Bytes of chunks that a store holds: of everything, or of what lies at or below these addresses. */
+export async function storedBytes(option: CacheOption, addresses?: readonly URL[]): Promise<number> {
+  const keys = await keysBelow(await storeIfAny(option), addresses)
   return keys.map(chunkOf).reduce((sum, { begin, end }) => sum + end - begin, 0)
 }
 
 /** Deletes what a store holds: everything, or what lies at or below these addresses. */
 export async function clearStore(option: CacheOption, addresses?: readonly URL[]): Promise<void> {
   const store = await storeIfAny(option)
+  for (const key of await keysBelow(store, addresses)) await store?.delete(key)
+}
+
+async function keysBelow(store: ChunkStore | null, addresses?: readonly URL[]): Promise<readonly string[]> {
   const starts = addresses?.map(readable)
-  for (const key of (await store?.keys()) ?? []) {
-    if (!starts || starts.some((start) => key.startsWith(start))) await store?.delete(key)
-  }
+  const keys = (await store?.keys()) ?? []
+  return starts ? keys.filter((key) => starts.some((start) => key.startsWith(start))) : keys
 }
 
 /** Null where there is none to open (an insecure page, a sandboxed frame): nothing is kept there. */

@@ -39,7 +39,7 @@ export async function openCheckpoint(source: ModelSource, options: LocateOptions
   const only = folder.weightFiles?.length === 1 ? await folder.find(String(folder.weightFiles[0]), signal) : null
   if (only) return openFile(place.name, config, only, meter, signal)
   const wayOut = 'Name a file, or a folder that holds a checkpoint in safetensors form'
-  throw new SovitError('NOT_FOUND', `${place.name} has neither ${WEIGHTS} nor ${INDEX}. ${wayOut}.`)
+  throw new SovitError('NOT_FOUND', `Neither ${WEIGHTS} nor ${INDEX} is in ${place.name}. ${wayOut}.`)
 }
 
 async function openFile(

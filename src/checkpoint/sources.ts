@@ -1,5 +1,6 @@
 import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
+import { filesFolder, isFileList } from './files.js'
 import { blobSource, memorySource } from './memory.js'
 import type { ByteSource, OpenOptions } from './types.js'
 
@@ -39,10 +40,10 @@ export async function locate(source: ModelSource, options: LocateOptions): Promi
   if (source instanceof Blob) return oneFile(blobSource(source, 'name' in source ? String(source.name) : 'Blob'))
   if (source instanceof ArrayBuffer) return oneFile(memorySource(new Uint8Array(source), 'ArrayBuffer'))
   if (source instanceof Uint8Array) return oneFile(memorySource(source, 'Uint8Array'))
-  if (!Array.isArray(source)) {
+  if (!Array.isArray(source) && !isFileList(source)) {
     throw new SovitError('BAD_OPTION', `A ${typeof source} is no checkpoint. Pass an address, a File or bytes.`)
   }
-  const folder = filesFolder(source)
+  const folder = filesFolder([...source])
   return { name: folder.name, weights: null, folder }
 }
 
@@ -132,18 +133,6 @@ function urlFolder(url: URL, open: (at: URL) => ByteSource): Folder {
         if (error instanceof SovitError && error.code === 'NOT_FOUND') return null
         throw error
       }
-    },
-  }
-}
-
-function filesFolder(files: readonly File[]): Folder {
-  const names = files.map(({ name }) => name)
-  return {
-    name: names.length === 1 ? String(names[0]) : `${names.length} files`,
-    weightFiles: names.filter((name) => name.endsWith('.safetensors')),
-    find(name) {
-      const file = files.find((one) => one.name === name)
-      return Promise.resolve(file ? blobSource(file, name) : null)
     },
   }
 }

@@ -1,7 +1,10 @@
 import type { Patience } from './http-ask.js'
 
-/** A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder, or bytes. */
-export type ModelSource = string | URL | Blob | readonly File[] | ArrayBuffer | Uint8Array
+/**
+ * A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder (of several
+ * folders, those of the one nearest to the top that holds a checkpoint), or bytes.
+ */
+export type ModelSource = string | URL | Blob | readonly File[] | FileList | ArrayBuffer | Uint8Array
 
 /** dtypes of the safetensors format. Weights may be F32, F16 or BF16; the others may lie beside them, unread. */
 export type DType =

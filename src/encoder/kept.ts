@@ -1,8 +1,15 @@
 import { locate, type RemoteWrapper } from '../checkpoint/sources.js'
-import type { CacheOption, ModelSource } from '../checkpoint/types.js'
+import type { ModelSource } from '../checkpoint/types.js'
 import { SovitError } from '../errors.js'
 import { keptWeights } from './load.js'
 import type { LoadOptions } from './types.js'
+
+/** What tells what is kept of a source: the options that it was loaded with. */
+export type KeptOptions = Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'>
+
+export interface SizeOptions extends KeptOptions {
+  readonly source?: ModelSource
+}
 
 /** What loads have kept. `cache` is the option that they were given; default `true`. */
 export interface KeptWeights {
@@ -11,10 +18,10 @@ export interface KeptWeights {
    * changed file shows only when it is loaded.
    */
   isCached(source: ModelSource, options?: LoadOptions): Promise<boolean>
-  /** Bytes kept, of all checkpoints. */
-  size(options?: { readonly cache?: CacheOption }): Promise<number>
+  /** Bytes kept: of all checkpoints, or of `source` alone. */
+  size(options?: SizeOptions): Promise<number>
   /** Deletes what is kept of a checkpoint, or everything. */
-  clear(source?: ModelSource, options?: Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'>): Promise<void>
+  clear(source?: ModelSource, options?: KeptOptions): Promise<void>
   /** Asks the browser not to evict what this origin keeps; it may ask the user. False where it refuses or cannot. */
   persist(): Promise<boolean>
 }
@@ -30,14 +37,11 @@ export async function isCached(source: ModelSource, options: LoadOptions = {}): 
   }
 }
 
-export async function size({ cache = true }: { readonly cache?: CacheOption } = {}): Promise<number> {
-  return (await stores()).storedBytes(cache)
+export async function size({ cache = true, source, ...where }: SizeOptions = {}): Promise<number> {
+  return (await stores()).storedBytes(cache, source === undefined ? undefined : await addressesOf(source, where))
 }
 
-export async function clear(
-  source?: ModelSource,
-  { cache = true, ...where }: Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'> = {},
-): Promise<void> {
+export async function clear(source?: ModelSource, { cache = true, ...where }: KeptOptions = {}): Promise<void> {
   const addresses = source === undefined ? undefined : await addressesOf(source, where)
   try {
     await (await stores()).clearStore(cache, addresses)
@@ -58,10 +62,7 @@ export async function persist(): Promise<boolean> {
 }
 
 /** Where a checkpoint's files lie: a folder, or a file and config.json beside it; nothing for what is local. */
-async function addressesOf(
-  source: ModelSource,
-  where: Pick<LoadOptions, 'revision' | 'hubUrl'>,
-): Promise<readonly URL[]> {
+async function addressesOf(source: ModelSource, where: KeptOptions): Promise<readonly URL[]> {
   const files: URL[] = []
   const note: RemoteWrapper = (file, url) => (files.push(url), file)
   const { weights, folder } = await locate(source, { ...where, remote: () => Promise.resolve(note) })

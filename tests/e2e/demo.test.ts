@@ -1,76 +1,19 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { chromium, type Browser, type Page } from 'playwright'
-import { build } from 'vite'
+import { readFile } from 'node:fs/promises'
+import type { Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../scripts/browser.mjs'
-import { serve, type StaticServer } from '../support/serve.js'
+import { encodeAt, encoded, openSite, restyle, SHOTS, violations, type Look, type Site } from './page.js'
 
-const SHOTS = 'test-results/demo'
 const SAMPLE = 'demo/public/samples/street.png'
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-let server: StaticServer
-let browser: Browser
-/** What the open pages complained about, and asked of other origins. */
-let complaints: string[] = []
-let strangers: string[] = []
+let site: Site
 
 beforeAll(async () => {
-  if (!existsSync('dist/index.js')) throw new Error('dist/ is missing: run `npm run build` first.')
-  const executablePath = findChromium()
-  if (!executablePath) throw new Error(NO_CHROMIUM)
-  await build({ configFile: 'demo/vite.config.ts', logLevel: 'warn' })
-  await mkdir(SHOTS, { recursive: true })
-  server = await serve('demo/dist')
-  browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
+  site = await openSite()
 })
-
-afterAll(async () => {
-  await browser.close()
-  await server.close()
-})
-
+afterAll(() => site.close())
 afterEach(() => {
-  const faults = { complaints, strangers }
-  complaints = []
-  strangers = []
-  expect(faults).toEqual({ complaints: [], strangers: [] })
+  expect(site.faults()).toEqual({ complaints: [], strangers: [] })
 })
-
-interface Look {
-  readonly width: number
-  readonly colorScheme: 'light' | 'dark'
-}
-
-async function open({ width, colorScheme }: Look, script?: () => void): Promise<Page> {
-  // No motion: colours half-way between two schemes would be measured, and drawn.
-  const look = { viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' } as const
-  const page = await browser.newPage(look)
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text())
-  })
-  page.on('request', (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(server.origin)) strangers.push(request.url())
-  })
-  if (script) await page.addInitScript(script)
-  await page.goto(`${server.origin}/`)
-  return page
-}
-
-async function restyle(page: Page, { width, colorScheme }: Look): Promise<void> {
-  await page.setViewportSize({ width, height: 900 })
-  await page.emulateMedia({ colorScheme })
-}
-
-/** Waits for the end of an encode. */
-async function encoded(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.getElementById('phase')?.textContent.includes('tokens in'), null, {
-    timeout: 120_000,
-  })
-}
 
 /** How many different colours a canvas shows. */
 function colours(page: Page, id: string): Promise<number> {
@@ -88,33 +31,14 @@ async function readout(page: Page): Promise<[number, number]> {
   return [Number(text[0]), Number(text[1])]
 }
 
-/** Rules of axe-core that the page breaks. axe is let in beside the content policy, by the debugger. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(axe, 'utf8'))
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: typeof import('axe-core') }
-    const { violations } = await axe.run()
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-  })
-}
-
 /** One page for all, as a rasteriser takes seconds to load and to encode. Each test leaves it with tokens on show. */
 describe('the page', () => {
   let page: Page
 
   beforeAll(async () => {
-    page = await open({ width: 390, colorScheme: 'dark' })
+    page = await site.open({ width: 390, colorScheme: 'dark' })
     await encoded(page)
   })
-
-  /** The size of later encodes, which only the first test needs to be 448. */
-  async function encodeAt(height: number, width: number): Promise<void> {
-    await page.getByText('Custom', { exact: true }).click()
-    await page.locator('#size-height').fill(String(height))
-    await page.locator('#size-width').fill(String(width))
-    await page.locator('#size-apply').click()
-    await encoded(page)
-  }
 
   test('encodes the first sample as it opens, and shows its tokens', async () => {
     expect(await page.locator('#fact-tokens').textContent()).toMatch(/^1024 × \d+, grid 32 × 32/)
@@ -162,7 +86,7 @@ describe('the page', () => {
   })
 
   test('encodes other sizes', async () => {
-    await encodeAt(150, 280)
+    await encodeAt(page, 150, 280)
     expect(await page.locator('#grid-note').textContent()).toContain('10 × 20')
   })
 
@@ -206,19 +130,23 @@ describe('the page', () => {
     expect(await violations(page)).toEqual([])
     await page.getByRole('button', { name: 'Dismiss' }).click()
 
-    await page.getByText('File', { exact: true }).click()
+    await page.getByText('Files', { exact: true }).click()
     await page.setInputFiles('#model-file-input', { name: 'x.safetensors', mimeType: '', buffer: Buffer.from('no') })
     await page.getByRole('alert').getByText('x.safetensors').waitFor()
-    await page.getByRole('button', { name: 'Use the built-in model' }).click()
+    expect(await page.getByRole('radio', { name: 'Built in' }).isChecked()).toBe(true)
+    expect(await page.getByRole('button', { name: 'Choose other files' }).isVisible()).toBe(true)
+    await page.getByRole('button', { name: 'Dismiss' }).click()
+    await page.locator('#size-apply').click()
     await encoded(page)
     expect(await page.getByRole('alert').isVisible()).toBe(false)
   })
 })
 
 test('explains itself without WebGPU', async () => {
-  const page = await open({ width: 1280, colorScheme: 'light' }, () => {
+  const script = (): void => {
     Object.defineProperty(navigator, 'gpu', { value: undefined })
-  })
+  }
+  const page = await site.open({ width: 1280, colorScheme: 'light' }, { script })
   await page.getByRole('heading', { name: 'This page needs WebGPU' }).waitFor()
   expect(await page.locator('#unsupported-reason').textContent()).toContain('NO_WEBGPU')
   expect(await page.locator('.advice .here').textContent()).toContain('Chromium')

@@ -72,6 +72,8 @@ test('says what is kept, and clears it', async () => {
   expect(await VisionEncoder.cache.isCached(repository, at)).toBe(true)
   expect(await VisionEncoder.cache.isCached(repository, { ...at, revision: 'other' })).toBe(false)
   expect(await VisionEncoder.cache.size({ cache })).toBe(encoder.load.fetchedBytes)
+  expect(await VisionEncoder.cache.size({ cache, source: repository })).toBe(encoder.load.fetchedBytes)
+  expect(await VisionEncoder.cache.size({ cache, source: 'somebody/else' })).toBe(0)
   asked = []
   await VisionEncoder.cache.clear('somebody/else', { cache })
   expect(await VisionEncoder.cache.isCached(repository, at)).toBe(true)

@@ -36,6 +36,28 @@ async function contents(checkpoint: Checkpoint, names: readonly string[]): Promi
 const asFiles = (folder: Readonly<Record<string, Uint8Array>>): File[] =>
   Object.entries(folder).map(([name, bytes]) => new File([new Uint8Array(bytes)], name))
 
+/** As browsers make it; Node has none. */
+function fileList(files: readonly File[]): FileList {
+  const list = {
+    ...Object.fromEntries(files.entries()),
+    length: files.length,
+    [Symbol.iterator]: () => files.values(),
+    item: (i: number) => files[i],
+  }
+  return Object.defineProperty(list, Symbol.toStringTag, { value: 'FileList' }) as unknown as FileList
+}
+
+/** A file as folder pickers give it. Where it must not be read, reading it throws. */
+function fileAt(path: string, bytes: Uint8Array | null): File {
+  const file = new File([new Uint8Array(bytes ?? [])], path.split('/').at(-1) ?? path)
+  if (!bytes) {
+    file.slice = () => {
+      throw new Error(`${path} was read`)
+    }
+  }
+  return Object.defineProperty(file, 'webkitRelativePath', { value: path })
+}
+
 let root: string
 let server: Server | undefined
 
@@ -74,6 +96,7 @@ describe('every kind of source', () => {
     ['a File', () => new File([new Uint8Array(single)], 'm.safetensors'), null],
     ['files of a folder', () => asFiles(singleFolder), config],
     ['files of a sharded folder', () => asFiles(shardFolder), config],
+    ['a list of a file input', () => fileList(asFiles(shardFolder)), config],
     ['one weights file of any name', () => asFiles({ 'x.safetensors': single }), null],
     ['an ArrayBuffer', () => new Uint8Array(single).buffer, null],
     ['a Uint8Array inside a larger one', () => concat([b, single]).subarray(b.length), null],
@@ -120,6 +143,40 @@ describe('what is read', () => {
     const checkpoint = await openCheckpoint(await serveFolder(shardFolder))
     expect(await contents(checkpoint, ['b'])).toEqual({ b })
     expect(server?.log.filter((line) => line.includes('one.safetensors'))).toEqual([])
+  })
+})
+
+describe('a folder that was picked', () => {
+  const at = (folder: string, content: Readonly<Record<string, Uint8Array>>): File[] =>
+    Object.entries(content).map(([name, bytes]) => fileAt(`${folder}/${name}`, bytes))
+  const unread = (folder: string): File[] =>
+    Object.keys({ ...singleFolder, ...shardFolder }).map((name) => fileAt(`${folder}/${name}`, null))
+
+  it('of the same names in several folders, those nearest to the top count', async () => {
+    const files = [...unread('m/a/b'), ...unread('m/old'), ...at('m', shardFolder), ...unread('m/z')]
+    const checkpoint = await openCheckpoint(fileList(files))
+    expect(checkpoint).toMatchObject({ source: 'm', config })
+    expect(await contents(checkpoint, ['b', 'a'])).toEqual({ a, b })
+  })
+
+  it('files beside the checkpoint, and above it, are not read', async () => {
+    const others = ['m/README.md', 'm/config.json', 'm/s/pytorch_model.bin', 'm/s/tokenizer.json', 'm/.git/config']
+    const files = [...others.map((path) => fileAt(path, null)), ...at('m/s', singleFolder)]
+    const checkpoint = await openCheckpoint(files)
+    expect(checkpoint).toMatchObject({ source: 'm/s', config })
+    expect(await contents(checkpoint, ['b', 'a'])).toEqual({ a, b })
+  })
+
+  it('files of two folders make no checkpoint', async () => {
+    const { 'config.json': _, 'two.safetensors': two, ...others } = shardFolder
+    const checkpoint = await openCheckpoint([...at('m', others), ...at('m/s', { 'two.safetensors': two })])
+    expect(checkpoint.config).toBe(null)
+    await expectError(checkpoint.describe(['b']), 'NOT_FOUND', 'two.safetensors')
+  })
+
+  it('without a checkpoint', async () => {
+    const files = ['m/a.png', 'm/b.safetensors', 'm/c.safetensors'].map((path) => fileAt(path, null))
+    await expectError(openCheckpoint(files), 'NOT_FOUND', 'model.safetensors')
   })
 })
 

@@ -1,0 +1,107 @@
+/** What tests of the built demo share: its server, its pages, and what is asked of every page. */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { chromium, type Page } from 'playwright'
+import { build } from 'vite'
+import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../scripts/browser.mjs'
+import { serve } from '../support/serve.js'
+
+export const SHOTS = 'test-results/demo'
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+export interface Look {
+  readonly width: number
+  readonly colorScheme: 'light' | 'dark'
+}
+
+export interface OpenOptions {
+  /** Runs before the page's own scripts. */
+  readonly script?: () => void
+  /** Another origin that the page may ask, and whose refusals are no fault. */
+  readonly stranger?: string
+  /** Called before the page is loaded. */
+  readonly prepare?: (page: Page) => Promise<void>
+}
+
+export interface Site {
+  open(look: Look, options?: OpenOptions): Promise<Page>
+  /** What the pages complained about, and asked of other origins, since the last call. */
+  faults(): { readonly complaints: string[]; readonly strangers: string[] }
+  close(): Promise<void>
+}
+
+/** Builds and serves the demo, and starts a browser for it. */
+export async function openSite(): Promise<Site> {
+  if (!existsSync('dist/index.js')) throw new Error('dist/ is missing: run `npm run build` first.')
+  const executablePath = findChromium()
+  if (!executablePath) throw new Error(NO_CHROMIUM)
+  await build({ configFile: 'demo/vite.config.ts', logLevel: 'warn' })
+  await mkdir(SHOTS, { recursive: true })
+  const server = await serve('demo/dist')
+  const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
+  let complaints: string[] = []
+  let strangers: string[] = []
+  return {
+    async open({ width, colorScheme }, { script, stranger, prepare } = {}) {
+      const expected = (url: string): boolean => stranger !== undefined && url.startsWith(stranger)
+      // No motion: colours half-way between two schemes would be measured, and drawn.
+      const look = { viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' } as const
+      const page = await browser.newPage(look)
+      page.on('pageerror', (error) => complaints.push(error.message))
+      page.on('console', (message) => {
+        if (message.type() === 'error' && !expected(message.location().url)) complaints.push(message.text())
+      })
+      page.on('request', (request) => {
+        const url = request.url()
+        const own = /^(blob|data):/.test(url) || url.startsWith(server.origin)
+        if (!own && !expected(url)) strangers.push(url)
+      })
+      if (script) await page.addInitScript(script)
+      await prepare?.(page)
+      await page.goto(`${server.origin}/`)
+      return page
+    },
+    faults() {
+      const faults = { complaints, strangers }
+      complaints = []
+      strangers = []
+      return faults
+    },
+    async close() {
+      await browser.close()
+      await server.close()
+    },
+  }
+}
+
+export async function restyle(page: Page, { width, colorScheme }: Look): Promise<void> {
+  await page.setViewportSize({ width, height: 900 })
+  await page.emulateMedia({ colorScheme })
+}
+
+/** Waits for the end of an encode. */
+export async function encoded(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.getElementById('phase')?.textContent.includes('tokens in'), null, {
+    timeout: 120_000,
+  })
+}
+
+/** Encodes at this size in pixels, now and later. */
+export async function encodeAt(page: Page, height: number, width: number): Promise<void> {
+  await page.getByText('Custom', { exact: true }).click()
+  await page.locator('#size-height').fill(String(height))
+  await page.locator('#size-width').fill(String(width))
+  await page.locator('#size-apply').click()
+  await encoded(page)
+}
+
+/** Rules of axe-core that the page breaks. axe is let in beside the content policy, by the debugger. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(await readFile(axe, 'utf8'))
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import('axe-core') }
+    const { violations } = await axe.run()
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  })
+}
