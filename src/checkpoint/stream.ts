@@ -36,15 +36,17 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
     a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1,
   )
   const bridged = bridgedGaps(inOrder)
+  // The first are shorter: of reads in flight that end at one time, all would be hashed while the network has nothing to do.
+  const room = (i: number): number => Math.max(pieceBytes, Math.floor((readBytes * Math.min(i + 1, BUFFERS)) / BUFFERS))
   const reads: { file: string; begin: number; end: number; parts: Part[] }[] = []
   for (const tensor of inOrder) {
     for (let begin = tensor.begin; begin < tensor.end;) {
       let read = reads.at(-1)
       const joined = read?.file === tensor.file && (begin === read.end || bridged.has(tensor))
-      let end = joined && read ? cut(tensor, begin, read.begin + readBytes, pieceBytes) : begin
+      let end = joined && read ? cut(tensor, begin, read.begin + room(reads.length - 1), pieceBytes) : begin
       if (!read || end <= begin) {
         reads.push((read = { file: tensor.file, begin, end: begin, parts: [] }))
-        end = cut(tensor, begin, begin + readBytes, pieceBytes)
+        end = cut(tensor, begin, begin + room(reads.length - 1), pieceBytes)
       }
       read.parts.push({ tensor, begin, end })
       read.end = begin = end

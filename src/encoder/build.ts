@@ -34,12 +34,15 @@ export async function buildExecutor(
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, tensors }, precision, options)
   // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
   const reading = { signal: options.signal, onProgress: progress.of(checkpoint), check }
+  const compiling = compile(gpu.device, missing(plan, pipelines))
+  // A rasteriser's compiler takes half a gigabyte and the cores that copying needs: there, one after the other.
+  if (gpu.info.software) await compiling.catch(() => undefined)
   const [uploaded, compiled] = await Promise.allSettled([
     uploadWeights(gpu, plan.weights, checkpoint, tensors, reading).then((buffers) => {
       progress.uploaded()
       return buffers
     }),
-    compile(gpu.device, missing(plan, pipelines)),
+    compiling,
   ])
   if (uploaded.status === 'rejected') throw uploaded.reason
   if (compiled.status === 'rejected') throw compiled.reason

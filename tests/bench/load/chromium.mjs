@@ -7,12 +7,17 @@ import { CHROMIUM_FLAGS, findChromium } from '../../../scripts/browser.mjs'
 
 const POLL_MS = 50
 
+/** A folder for the profile of a browser, which outlives it. */
+export function newProfile() {
+  const profile = mkdtempSync(join(tmpdir(), 'sovit-load-'))
+  return { profile, remove: () => rmSync(profile, { recursive: true, force: true }) }
+}
+
 /**
- * A page of its own origin that has imported the library.
+ * A page that has imported the library, in a browser of its own.
  * @param {string} root of the server: `dist/` and `page.html` lie there
  */
-export async function openPage(root) {
-  const profile = mkdtempSync(join(tmpdir(), 'sovit-load-'))
+export async function openPage(root, profile) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: findChromium(),
     args: CHROMIUM_FLAGS,
@@ -21,11 +26,7 @@ export async function openPage(root) {
   await page.goto(`${root}page.html`)
   const cdp = await context.newCDPSession(page)
   const adapter = await page.evaluate(prepare, `${root}dist/index.js`)
-  const close = async () => {
-    await context.close()
-    rmSync(profile, { recursive: true, force: true })
-  }
-  return { page, cdp, adapter, close }
+  return { page, cdp, adapter, close: () => context.close() }
 }
 
 /** In the page: imports the library, and has the GPU process started. */
@@ -46,7 +47,7 @@ async function load({ address, cache }) {
   return { ms, fetchedBytes, cachedBytes, weightBytes }
 }
 
-async function download({ address, span: [file, begin, end] }) {
+async function download({ address, span: { file, begin, end } }) {
   const start = performance.now()
   const headers = { range: `bytes=${begin}-${end - 1}` }
   const response = await fetch(new URL(file, address), { headers, cache: 'no-store' })
@@ -80,7 +81,6 @@ export async function measureLoad({ page, cdp }, task) {
 
 export const timeLoad = ({ page }, task) => page.evaluate(load, task)
 export const timeDownload = ({ page }, task) => page.evaluate(download, task)
-export const clearCache = ({ page }) => page.evaluate(() => globalThis.VisionEncoder.cache.clear())
 
 /** Memory of all processes below this one, each shared page once: only Linux tells. */
 function treeBytes() {

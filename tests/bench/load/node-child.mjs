@@ -1,10 +1,21 @@
-// node node-child.mjs ADDRESS JSON: one load, or one plain download, in a process of its own. Prints its figures as JSON.
+// node node-child.mjs ADDRESS TASK: one load, or one plain download, in a process of its own. Prints its figures as JSON.
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
+import { create, globals } from 'webgpu'
 import { VisionEncoder } from '../../../dist/index.js'
+import { nullGpu } from './null-gpu.mjs'
 
+/**
+ * @typedef {{ file: string, begin: number, end: number }} Span
+ * @typedef {object} Task
+ * @property {Span} [plain] instead of a load: the bytes to read and drop
+ * @property {'own' | 'keeping' | 'discarding'} [device] the machine's own, or a null device: see null-gpu.mjs
+ * @property {string | false} cache
+ * @property {string} [manifest] file by which all bytes are checked
+ * @property {boolean} [digest] of all that reached the device; `keeping` only
+ */
 const [address = '', json = '{}'] = process.argv.slice(2)
-/** @type {{ plain?: [string, number, number], device?: 'null' | 'own', cache: string | false }} */
+/** @type {Task} */
 const task = JSON.parse(json)
 
 /** Peak and present memory of this process in bytes; only Linux tells. */
@@ -14,45 +25,37 @@ function memory() {
   return { peak: of('VmHWM'), now: of('VmRSS') }
 }
 
-/** Reads the same bytes and drops them. */
-async function download([file, begin, end]) {
+async function download({ file, begin, end }) {
+  const start = performance.now()
   const response = await fetch(new URL(file, address), { headers: { range: `bytes=${begin}-${end - 1}` } })
   let bytes = 0
   for await (const piece of response.body) bytes += piece.length
-  return bytes
-}
-
-async function load() {
-  const own = task.device === 'own'
-  const { nullGpu } = own ? {} : await import('./null-gpu.mjs')
-  const { create, globals } = await import('webgpu')
-  Object.assign(globalThis, globals)
-  const device = nullGpu ? nullGpu({ keep: task.device !== 'discarding' }) : { gpu: create([]), digest: () => '' }
-  const adapter = await device.gpu.requestAdapter()
-  const idle = memory().now
-  const start = performance.now()
-  const options = {
-    gpu: device.gpu,
-    cache: task.cache,
-    manifest: task.manifest && JSON.parse(readFileSync(task.manifest, 'utf8')),
-    precision: 'f32',
-    tuning: false,
-  }
-  const encoder = await VisionEncoder.load(address, options)
-  const ms = performance.now() - start
-  const { peak } = memory()
-  const { fetchedBytes, cachedBytes, weightBytes } = encoder.load
-  const report = { ms, idle, peak, fetchedBytes, cachedBytes, weightBytes, digest: task.digest ? device.digest() : '' }
-  return { ...report, adapter: adapter.info.description }
-}
-
-async function plain() {
-  const start = performance.now()
-  const bytes = await download(task.plain)
   return { ms: performance.now() - start, bytes }
 }
 
-const report = await (task.plain ? plain() : load())
-if (process.env.CPU) console.error(process.cpuUsage(), JSON.stringify(process.resourceUsage()))
-console.log(JSON.stringify(report))
+async function load({ device, cache, manifest, digest }) {
+  Object.assign(globalThis, globals)
+  const stood = nullGpu({ keep: device === 'keeping' })
+  const gpu = device === 'own' ? create([]) : stood.gpu
+  const { device: info } = await VisionEncoder.support({ gpu })
+  const hashes = manifest && JSON.parse(readFileSync(manifest, 'utf8'))
+  const idle = memory().now
+  const start = performance.now()
+  const options = { gpu, cache, manifest: hashes, precision: 'f32', tuning: false }
+  const encoder = await VisionEncoder.load(address, options)
+  const ms = performance.now() - start
+  const above = memory().peak - idle
+  const { fetchedBytes, cachedBytes, weightBytes } = encoder.load
+  return {
+    ms,
+    above,
+    fetchedBytes,
+    cachedBytes,
+    weightBytes,
+    device: info.description,
+    ...(digest && { digest: stood.digest() }),
+  }
+}
+
+console.log(JSON.stringify(await (task.plain ? download(task.plain) : load(task))))
 process.exit()

@@ -1,7 +1,7 @@
 // A repository shaped like openbmb/MiniCPM-V-2_6: 4 shards, 16.2 GB declared, the tower last. All but the tower and the
 // resampler is a hole in a sparse file, so that it takes 1 GB of disk.
 import { randomFillSync } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -9,7 +9,7 @@ const WIDTH = 1152
 const MLP = 4304
 const LAYERS = 27
 /** Bytes of the tower in the published checkpoint, which ours must have too. */
-export const TOWER_BYTES = 835_584_480
+const TOWER_BYTES = 835_584_480
 /** Bytes of the language model in the published shards. */
 const LANGUAGE_BYTES = [4_874_673_664, 4_932_750_336, 4_330_865_664, 1_087_141_888]
 const LANGUAGE_TENSORS = [104, 122, 112, 1]
@@ -69,13 +69,16 @@ function language(shard) {
   }))
 }
 
-/** Makes the repository once. `layers` of the tower; the shards before the last only where `whole`. */
+/**
+ * Makes the repository once.
+ * @returns its bytes as declared, and the span of the last shard that holds the tower and nothing else
+ */
 export async function makeRepository(folder) {
   const names = LANGUAGE_BYTES.map((_, i) => `model-0000${i + 1}-of-00004.safetensors`)
   const shards = names.map((_, i) => (i < 3 ? language(i) : [...language(i), ...resampler(), ...tower()]))
   const declared = shards.flat().reduce((sum, tensor) => sum + bytesOf(tensor), 0)
   const done = join(folder, 'model.safetensors.index.json')
-  if (existsSync(done)) return { declared, tensors: tower().length }
+  if (existsSync(done)) return { declared, span: towerSpan(folder, names.at(-1)) }
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   for (const [i, tensors] of shards.entries()) await writeShard(join(folder, names[i] ?? ''), tensors)
@@ -95,7 +98,12 @@ export async function makeRepository(folder) {
   // Last, and at once: its presence says that all is there.
   await writeFile(`${done}.part`, JSON.stringify({ metadata: { total_size: declared }, weight_map }))
   await rename(`${done}.part`, done)
-  return { declared, tensors: tower().length }
+  return { declared, span: towerSpan(folder, names.at(-1)) }
+}
+
+function towerSpan(folder, file) {
+  const end = statSync(join(folder, file)).size
+  return { file, begin: end - TOWER_BYTES, end }
 }
 
 /** What begins with `vpm.` is noise; the rest is never written, and so reads as zeros. */

@@ -1,5 +1,5 @@
 // node server.mjs FOLDER: serves a folder by ranges in a process of its own, as a file host does, and counts.
-// Prints its port. GET /stats tells [path, begin, end] of all ranges since the last time; ?rate=MB/s on a file slows it.
+// Prints its port. GET /stats tells [path, begin, end] of all answers since the last time.
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -10,13 +10,10 @@ const TYPES = { html: 'text/html', js: 'text/javascript', json: 'application/jso
 /** Other origins may ask, and see what the hub lets them see. */
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'Content-Range, ETag' }
 let asked = []
-/** Bytes a second of all answers together, or 0. */
-let rate = 0
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost')
   if (url.pathname === '/stats') {
-    rate = Number(url.searchParams.get('rate') ?? 0) * 1e6
     response.writeHead(200, CORS).end(JSON.stringify(asked))
     asked = []
     return
@@ -44,20 +41,9 @@ const server = createServer((request, response) => {
     ...(range && { 'content-range': `bytes ${begin}-${end - 1}/${size}` }),
   })
   const body = createReadStream(path, { start: begin, end: end - 1, highWaterMark: 2 ** 20 })
-  if (rate) slow(body)
   body.pipe(response)
   response.on('close', () => body.destroy())
 })
-
-/** One budget for all answers, as one line has. */
-let due = 0
-function slow(body) {
-  body.on('data', (piece) => {
-    due = Math.max(due, performance.now()) + (piece.length / rate) * 1000
-    body.pause()
-    setTimeout(() => body.resume(), due - performance.now())
-  })
-}
 
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))
 process.on('disconnect', () => process.exit())
