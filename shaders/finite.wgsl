@@ -1,7 +1,7 @@
 // status[index] = 2 where a weight in words [first, first + words) is NaN or infinite
 // weights: f32, or f16 and bf16 as stored, two to a word.
-// Work: a thread looks at WORDS words, a workgroup's threads side by side, and speaks up at most once; a workgroup never
-// looks beyond its run. The grid is two-dimensional, since one dimension ends at 65535 workgroups.
+// Work: a thread looks at WORDS words, a workgroup's threads side by side, and speaks up at most once. Four words a turn: a
+// rasteriser takes half the time of one at a time. The grid is two-dimensional, since one dimension ends at 65535 workgroups.
 // Numerics: none. NaN and infinity are the values whose exponent is all ones (IEEE 754-2019, 3.4).
 
 const F32 = 0u;
@@ -26,19 +26,23 @@ fn lowest_bits() -> u32 {
   return select(select(0x00800080u, 0x04000400u, FROM == F16), 0x00800000u, FROM == F32);
 }
 
+fn look(at: u32) -> u32 {
+  return (weights[at] & exponents()) + lowest_bits();
+}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let begin = (group.y * groups.x + group.x) * THREADS * WORDS + thread;
+  let run = (group.y * groups.x + group.x) * THREADS * WORDS;
+  let end = size.y + min(size.x, run + THREADS * WORDS);
   var carried = 0u;
-  for (var i = 0u; i < WORDS; i++) {
-    let at = begin + i * THREADS;
-    if (at < size.x) {
-      carried |= (weights[size.y + at] & exponents()) + lowest_bits();
-    }
+  for (var at = size.y + run + thread; at < end; at += 4u * THREADS) {
+    // Behind the end, the last word again.
+    carried |= look(at) | look(min(at + THREADS, end - 1u));
+    carried |= look(min(at + 2u * THREADS, end - 1u)) | look(min(at + 3u * THREADS, end - 1u));
   }
   if ((carried & 0x80008000u) != 0u && FROM != I8) {
     atomicMax(&status[size.z], 2u);

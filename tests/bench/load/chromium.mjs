@@ -34,7 +34,8 @@ async function prepare(library) {
   const { VisionEncoder } = await import(library)
   globalThis.VisionEncoder = VisionEncoder
   const support = await VisionEncoder.support()
-  return support.device.description || support.device.vendor
+  const { vendor, architecture, description } = support.device
+  return [vendor, architecture, description].filter(Boolean).join(' ')
 }
 
 /** In the page: loads, or reads the same bytes and drops them. Returns milliseconds. */
