@@ -34,10 +34,10 @@ function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: FillingReader): Piec
   return {
     async next() {
       const { value } = await reader.read(scratch, { min: LEAST_BYTES })
-      if (!value || value.length === 0) return null // the last piece comes with the end
+      if (!value) return null // cancelled
       // The same memory: a buffer that was given is detached.
       scratch = new Uint8Array(value.buffer)
-      return value
+      return value.length > 0 ? value : null // the last piece may come with the end
     },
     cancel: () => void reader.cancel().catch(() => undefined),
   }

@@ -127,6 +127,17 @@ describe('every kind of source', () => {
     expect(asked).toEqual(['main', 'v1%2Fx', 'abc'].flatMap((rev) => names.map((name) => `${base}/${rev}/${name}`)))
     await expectError(openCheckpoint('o/r@x', { fetch: hub, revision: 'y' }), 'BAD_OPTION', 'revision')
   })
+
+  it.each(['https://mirror.example/hf', 'https://mirror.example/hf/'])('of another hub, %s', async (hubUrl) => {
+    const asked: string[] = []
+    const mirror = (input: unknown): Promise<Response> => {
+      asked.push(String(input))
+      return Promise.resolve(new Response('no', { status: 404 }))
+    }
+    await expectError(openCheckpoint('o/r', { fetch: mirror as typeof fetch, hubUrl }), 'NOT_FOUND')
+    expect(asked[0]).toBe('https://mirror.example/hf/o/r/resolve/main/config.json')
+    await expectError(openCheckpoint('o/r', { fetch: mirror as typeof fetch, hubUrl: 'nonsense' }), 'BAD_OPTION')
+  })
 })
 
 describe('what is read', () => {
