@@ -1,6 +1,5 @@
-/** What a buffer holds at once, and the least it is given back with where streams know of that: fewer, larger pieces. */
+/** What a buffer holds at once: browsers hand over up to 2 MB. */
 const SCRATCH_BYTES = 2 ** 19
-const LEAST_BYTES = 2 ** 18
 
 /** The bytes of a stream, piece by piece. */
 export interface Pieces {
@@ -21,19 +20,13 @@ export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
   } catch {
     return piecesMadeAnew(body.getReader()) // of a stream that takes no buffers
   }
-  return piecesIn(new Uint8Array(SCRATCH_BYTES), reader as FillingReader)
+  return piecesIn(new Uint8Array(SCRATCH_BYTES), reader)
 }
 
-/** The types of TypeScript 5.9 do not know `min` yet (Streams standard, 4.5.3), nor do all streams; these ignore it. */
-interface FillingReader {
-  read(view: Uint8Array, options: { readonly min: number }): Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>>
-  cancel(): Promise<void>
-}
-
-function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: FillingReader): Pieces {
+function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: ReadableStreamBYOBReader): Pieces {
   return {
     async next() {
-      const { value } = await reader.read(scratch, { min: LEAST_BYTES })
+      const { value } = await reader.read(scratch)
       if (!value) return null // cancelled
       // The same memory: a buffer that was given is detached.
       scratch = new Uint8Array(value.buffer)

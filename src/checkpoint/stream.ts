@@ -32,9 +32,8 @@ export interface Read {
  * does not fit what is left of a read is cut at a multiple of `pieceBytes` of its own.
  */
 export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES, pieceBytes = PIECE_BYTES): Read[] {
-  const inOrder = [...new Set(tensors)].sort((a, b) =>
-    a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1,
-  )
+  const filled = [...new Set(tensors)].filter(({ begin, end }) => end > begin)
+  const inOrder = filled.sort((a, b) => (a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1))
   const bridged = bridgedGaps(inOrder)
   // The first are shorter: of reads in flight that end at one time, all would be hashed while the network has nothing to do.
   const room = (i: number): number => Math.max(pieceBytes, Math.floor((readBytes * Math.min(i + 1, BUFFERS)) / BUFFERS))

@@ -19,7 +19,7 @@ import { seeded } from './seed.js'
 import { files, hurried, rangeOf, serve, type Handler, type Server } from './server.js'
 
 const MiB = 2 ** 20
-const weights = pattern(15 * MiB)
+const weights = pattern(10 * MiB)
 const header = fileOf(`{${entry('w', 'U8', [weights.length], 0, weights.length)}}`)
 const shard = Uint8Array.from([...header, ...weights])
 const index = new TextEncoder().encode('{"weight_map":{"w":"two.safetensors","other":"one.safetensors"}}')
@@ -98,9 +98,9 @@ const gzips: Handler = (_request, response) => void response.writeHead(200, { 'c
 const brokenHeader = Uint8Array.from(shard)
 brokenHeader[12] = 0xff
 const brokenWeight = Uint8Array.from(shard)
-brokenWeight[header.length + 14 * MiB] = ~(shard[header.length + 14 * MiB] ?? 0)
+brokenWeight[header.length + 9 * MiB] = ~(shard[header.length + 9 * MiB] ?? 0)
 const flips = files({ '/two.safetensors': brokenWeight }, tags)
-const hashes = Array.from({ length: 15 }, (_, i) => sha256Of(weights.subarray(i * MiB, (i + 1) * MiB)))
+const hashes = Array.from({ length: 10 }, (_, i) => sha256Of(weights.subarray(i * MiB, (i + 1) * MiB)))
 const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: MiB, tensors: { w: hashes } }
 
 /** Faults of the shard from its first request on (`at: 0`), from that for its header (1), or for its weights (2). */

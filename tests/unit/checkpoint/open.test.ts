@@ -134,9 +134,9 @@ describe('every kind of source', () => {
       asked.push(String(input))
       return Promise.resolve(new Response('no', { status: 404 }))
     }
-    await expectError(openCheckpoint('o/r', { fetch: mirror as typeof fetch, hubUrl }), 'NOT_FOUND')
+    await expectError(openCheckpoint('o/r', { fetch: mirror, hubUrl }), 'NOT_FOUND')
     expect(asked[0]).toBe('https://mirror.example/hf/o/r/resolve/main/config.json')
-    await expectError(openCheckpoint('o/r', { fetch: mirror as typeof fetch, hubUrl: 'nonsense' }), 'BAD_OPTION')
+    await expectError(openCheckpoint('o/r', { fetch: mirror, hubUrl: 'nonsense' }), 'BAD_OPTION')
   })
 })
 
