@@ -1,5 +1,5 @@
 import { builtInModel } from './built-in.js'
-import { isFileList } from './checkpoint/files.js'
+import { isFileList } from './checkpoint/memory.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'

@@ -1,12 +1,6 @@
 /** Files that the user of a page chose or dropped: one by one, or as a folder with all that lies in it. */
 import { blobSource } from './memory.js'
 import type { Folder } from './sources.js'
-import type { ModelSource } from './types.js'
-
-/** By its tag: a list of another frame is of another class, and Node has no such class. */
-export function isFileList(source: ModelSource): source is FileList {
-  return Object.prototype.toString.call(source) === '[object FileList]'
-}
 
 /**
  * The files that lie side by side in the one folder that counts: the one nearest to the top that holds a checkpoint, as

@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import { fill } from './abort.js'
-import type { ByteSource } from './types.js'
+import type { ByteSource, ModelSource } from './types.js'
 
 /** Bytes in memory. Reads are views, not copies. */
 export function memorySource(bytes: Uint8Array, name: string): ByteSource {
@@ -31,4 +31,9 @@ export function blobSource(blob: Blob, name: string): ByteSource {
 export function truncated(name: string, end: number, has: number): SovitError {
   const message = `${name} ends at byte ${has}, but byte ${end} was needed: it is cut off or changed while it was read.`
   return new SovitError('TRUNCATED', `${message} Download it again.`)
+}
+
+/** By its tag: a list of another frame is of another class, and Node has no such class. */
+export function isFileList(source: ModelSource): source is FileList {
+  return Object.prototype.toString.call(source) === '[object FileList]'
 }

@@ -1,7 +1,6 @@
 import type { ModelSource } from './types.js'
 import { SovitError } from '../errors.js'
-import { filesFolder, isFileList } from './files.js'
-import { blobSource, memorySource } from './memory.js'
+import { blobSource, isFileList, memorySource } from './memory.js'
 import type { ByteSource, OpenOptions } from './types.js'
 
 /** Some bundlers put a `process` without `versions` into pages, so nothing is taken for granted. */
@@ -43,7 +42,9 @@ export async function locate(source: ModelSource, options: LocateOptions): Promi
   if (!Array.isArray(source) && !isFileList(source)) {
     throw new SovitError('BAD_OPTION', `A ${typeof source} is no checkpoint. Pass an address, a File or bytes.`)
   }
-  const folder = filesFolder([...source])
+  // A copy at once: an input empties its list. The rest is of its own file, as few pages take folders.
+  const files = [...source]
+  const folder = (await import('./files.js')).filesFolder(files)
   return { name: folder.name, weights: null, folder }
 }
 
