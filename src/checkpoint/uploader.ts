@@ -22,8 +22,9 @@ const NOT_FINITE = 2
 /** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
 export interface Destination {
   readonly tensor: TensorInfo
-  readonly buffer: GPUBuffer
-  /** First element inside the buffer. */
+  /** Of the weight that the tensor is a part of. */
+  readonly place: GPUBufferBinding
+  /** First element inside the place. */
   readonly start: number
   readonly from: WeightFormat
   readonly to: WeightFormat
@@ -97,7 +98,8 @@ export class Uploader {
     const bytes =
       chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
     if (to.from === to.to) {
-      queue.writeBuffer(to.buffer, to.start * ELEMENT_BYTES[to.to] + chunk.offset, bytes)
+      const { buffer, offset = 0 } = to.place
+      queue.writeBuffer(buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset, bytes)
     } else {
       const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
       for (let begin = 0; begin < bytes.length; begin += most) {
@@ -126,7 +128,7 @@ export class Uploader {
     device.queue.writeBuffer(this.#sizes, 0, new Uint32Array([elements, first, to.part, 0]))
     const encoder = device.createCommandEncoder({ label: 'convert' })
     const pass = encoder.beginComputePass({ label: 'convert' })
-    this.#dispatch(pass, to, { source: this.#staging, result: to.buffer }, 0, elements)
+    this.#dispatch(pass, to, { source: { buffer: this.#staging }, result: to.place }, 0, elements)
     pass.end()
     device.queue.submit([encoder.finish()])
   }
@@ -134,7 +136,7 @@ export class Uploader {
   #dispatch(
     pass: GPUComputePassEncoder,
     { from, to }: Destination,
-    own: Readonly<Record<string, GPUBuffer>>,
+    own: Readonly<Record<string, GPUBufferBinding>>,
     sizeAt: number,
     E: number,
   ): void {
@@ -142,11 +144,11 @@ export class Uploader {
     const compiled = kernel && this.#pipelines.get(kernel)
     if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
     const size = { buffer: this.#sizes, offset: sizeAt, size: 16 }
+    const all: Readonly<Record<string, GPUBufferBinding>> = { ...own, status: { buffer: this.#status }, size }
     const entries = kernel.bindings.map(({ name }, binding) => {
-      if (name === 'size') return { binding, resource: size }
-      const buffer = name === 'status' ? this.#status : own[name]
-      if (!buffer) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
-      return { binding, resource: { buffer } }
+      const resource = all[name]
+      if (!resource) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
+      return { binding, resource }
     })
     pass.setPipeline(compiled.pipeline)
     pass.setBindGroup(0, this.#gpu.device.createBindGroup({ label: kernel.name, layout: compiled.layout, entries }))
@@ -182,7 +184,7 @@ export class Uploader {
       const words = (to.tensor.end - to.tensor.begin) / 4
       const sizeAt = (to.part + 1) * SIZE_STRIDE
       sizes.set([words, (to.start * ELEMENT_BYTES[to.to]) / 4, to.part], sizeAt / 4)
-      this.#dispatch(pass, to, { weights: to.buffer }, sizeAt, words)
+      this.#dispatch(pass, to, { weights: to.place }, sizeAt, words)
     }
     pass.end()
     this.#gpu.device.queue.writeBuffer(this.#sizes, 0, sizes)

@@ -71,7 +71,7 @@ export class Executor {
     plan: Plan,
     patch: number,
     pipelines: ReadonlyMap<Kernel, Pipeline>,
-    weights: readonly GPUBuffer[],
+    weights: readonly GPUBufferBinding[],
   ) {
     this.plan = plan
     this.#gpu = gpu

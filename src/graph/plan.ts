@@ -11,7 +11,7 @@ import { columns } from './shapes.js'
 /** How a weight lies on the GPU. */
 export type WeightFormat = 'f32' | 'f16' | 'bf16' | 'i8'
 
-/** One GPU buffer of weights: parameters stacked by rows, each converted to `format` where it is stored otherwise. */
+/** One binding of weights: parameters stacked by rows, each converted to `format` where it is stored otherwise. */
 export interface PlannedWeight {
   readonly label: string
   readonly format: WeightFormat

@@ -29,13 +29,13 @@ export class Workspace {
   readonly #gpu: Gpu
   readonly #plan: Plan
   readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
-  readonly #weights: readonly GPUBuffer[]
+  readonly #weights: readonly GPUBufferBinding[]
   #capacity: RunSizes = { P: 0, V: 0, T: 0 }
   #slots: readonly GPUBuffer[] = []
   #run: Readonly<Record<RunBuffer, GPUBuffer>> | null = null
   #steps: readonly BoundStep[] = []
 
-  constructor(gpu: Gpu, plan: Plan, pipelines: ReadonlyMap<Kernel, Pipeline>, weights: readonly GPUBuffer[]) {
+  constructor(gpu: Gpu, plan: Plan, pipelines: ReadonlyMap<Kernel, Pipeline>, weights: readonly GPUBufferBinding[]) {
     this.#gpu = gpu
     this.#plan = plan
     this.#pipelines = pipelines
@@ -118,21 +118,21 @@ export class Workspace {
   #bind(label: string, kernel: Kernel, operands: readonly Operand[]): BoundStep {
     const compiled = this.#pipelines.get(kernel)
     if (!compiled) throw new SovitError('SHADER', `Kernel '${kernel.name}' was not compiled.`)
-    const entries = operands.map((operand, binding) => ({ binding, resource: { buffer: this.#operand(operand) } }))
+    const entries = operands.map((operand, binding) => ({ binding, resource: this.#operand(operand) }))
     const group = this.#gpu.device.createBindGroup({ label, layout: compiled.layout, entries })
     return { label, kernel, pipeline: compiled.pipeline, group }
   }
 
-  #operand(operand: Operand): GPUBuffer {
+  #operand(operand: Operand): GPUBufferBinding {
     switch (operand.kind) {
       case 'value':
-        return this.buffer(operand.value)
+        return { buffer: this.buffer(operand.value) }
       case 'run':
-        return this.runBuffer(operand.name)
+        return { buffer: this.runBuffer(operand.name) }
       case 'weight': {
-        const buffer = this.#weights[operand.index]
-        if (!buffer) throw new SovitError('BAD_CONFIG', `Weight ${operand.index} was not uploaded.`)
-        return buffer
+        const place = this.#weights[operand.index]
+        if (!place) throw new SovitError('BAD_CONFIG', `Weight ${operand.index} was not uploaded.`)
+        return place
       }
     }
   }

@@ -93,7 +93,7 @@ async function fullExecutor(gpu: Gpu): Promise<Executor> {
     const bytes = Math.ceil((elements * ELEMENT_BYTES[format]) / 4) * 4
     const buffer = bySize.get(bytes) ?? gpu.memory.create('weights', bytes, GPUBufferUsage.STORAGE)
     bySize.set(bytes, buffer)
-    return buffer
+    return { buffer }
   })
   return new Executor(gpu, plan, config.patch, pipelines, weights)
 }

@@ -122,6 +122,22 @@ describe('load', () => {
     expect(watched.live.size).toBe(0)
   })
 
+  test('weights lie side by side in one buffer, or in as many as the device allows, with the same bits', async () => {
+    // The patch embedding, the largest, has 150528 bytes.
+    const small = await watchedDevice(gpu, [], { maxBufferSize: 160_000 })
+    using encoder = await load()
+    using split = await load({ device: small.device })
+    expect(encoder.gpuBuffers).toBe(1)
+    expect(split.gpuBuffers).toBeGreaterThan(2)
+    for (const { gpuBytes, load } of [encoder, split]) {
+      expect(gpuBytes).toBeGreaterThanOrEqual(load.weightBytes)
+      expect(gpuBytes).toBeLessThan(load.weightBytes + 256 * 50)
+    }
+    expect((await split.encode(picture)).tokens).toEqual((await encoder.encode(picture)).tokens)
+    split.dispose()
+    small.device.destroy()
+  })
+
   test('a weight that the device has no room for is an error with both numbers', async () => {
     const small = await watchedDevice(gpu, [], { maxBufferSize: 20_000 })
     // The patch embedding is the largest: 64·588 f32 values.
