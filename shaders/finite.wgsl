@@ -7,7 +7,6 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
-const I8 = 3u; // has neither
 
 const FROM = BF16;
 const THREADS = 64u;
@@ -44,7 +43,7 @@ fn main(
     carried |= look(at) | look(min(at + THREADS, end - 1u));
     carried |= look(min(at + 2u * THREADS, end - 1u)) | look(min(at + 3u * THREADS, end - 1u));
   }
-  if ((carried & 0x80008000u) != 0u && FROM != I8) {
+  if ((carried & 0x80008000u) != 0u) {
     atomicMax(&status[size.z], 2u);
   }
 }

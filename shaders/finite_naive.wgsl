@@ -4,7 +4,6 @@
 const F32 = 0u;
 const F16 = 1u;
 const BF16 = 2u;
-const I8 = 3u;
 
 const FROM = BF16;
 
@@ -26,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   } else if (FROM == F16) {
     exponents = vec2u(extractBits(word, 10u, 5u), extractBits(word, 26u, 5u));
     highest = 31u;
-  } else if (FROM == BF16) {
+  } else {
     exponents = vec2u(extractBits(word, 7u, 8u), extractBits(word, 23u, 8u));
     highest = 255u;
   }

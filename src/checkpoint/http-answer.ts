@@ -33,7 +33,8 @@ export function refusal(response: Response, name: string): SovitError | null {
   }
   if (status === 401 || status === 403) {
     const cause = 'it does not exist, is private, or its licence must be accepted on its page first'
-    const wayOut = 'With access, pass a `fetch` that sends your token, or download the files and pass them'
+    const wayOut =
+      'With access, pass a `fetch` that sends your token (in Node, set HF_TOKEN), or pass the files themselves'
     return new SovitError('ACCESS_DENIED', `${name} is refused (status ${status}): ${cause}. ${wayOut}.`)
   }
   if (status === 408 || status === 429 || status >= 500) {

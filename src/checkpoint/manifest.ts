@@ -52,7 +52,8 @@ export function checkOf(
   return async (chunk) => {
     const first = chunk.offset / PIECE_BYTES
     const hashes = await hashesOf(chunk)
-    return hashes.every((hash, i) => hash === expected.get(chunk.tensor)?.[first + i])
+    const known = expected.get(chunk.tensor)
+    return hashes.every((hash, i) => hash === known?.[first + i]) ? null : wrongBytes(chunk)
   }
 }
 
@@ -62,6 +63,12 @@ function checkManifest(manifest: unknown): Readonly<Record<string, unknown>> {
   }
   const wayOut = 'Pass the parsed JSON that `sovit manifest` writes'
   throw new SovitError('BAD_OPTION', `manifest is no ${FORMAT} of pieces of ${PIECE_BYTES} bytes. ${wayOut}.`)
+}
+
+function wrongBytes({ tensor: { name, file, begin }, offset, bytes }: TensorChunk): SovitError {
+  const span = `${begin + offset} to ${begin + offset + bytes.length}`
+  const what = `The bytes ${span} of ${file} (${name}) are not those of the manifest, read twice`
+  return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
 }
 
 /** Chunks begin at multiples of a piece. */

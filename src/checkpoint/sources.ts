@@ -78,11 +78,12 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     const wayOut = 'Give an http(s) address, or read it yourself and pass a Blob or an ArrayBuffer'
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
-  // A file of its own: who opens files or bytes needs no network.
+  // Files of their own: who opens files or bytes needs no network, and a page has no environment.
   const { httpSource } = await import('./http.js')
+  const fetcher = options.fetch ?? (inNode ? (await import('./hub.js')).hubFetch(process.env) : undefined)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {
-    const source = httpSource(at, options.fetch, options.patience)
+    const source = httpSource(at, fetcher, options.patience)
     return wrap ? wrap(source, at) : source
   }
   const folder = urlFolder(new URL('.', url), open)

@@ -1,4 +1,4 @@
-import { SovitError, throwIfAborted, unlessAborted } from '../errors.js'
+import { throwIfAborted, unlessAborted } from '../errors.js'
 import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 /** Bytes of one read, at most. The tower of MiniCPM-V is 70 such. */
@@ -136,11 +136,10 @@ async function readChecked(
   for (let tries = 1; ; tries++) {
     const bytes = await source.read(read.begin, read.end, signal, into)
     if (!check) return bytes
-    const passed = await Promise.all(chunksOf(read, bytes).map(check))
-    const refused = read.parts[passed.indexOf(false)]
+    const refused = (await Promise.all(chunksOf(read, bytes).map(check))).find((error) => error !== null)
     if (!refused) return bytes
     await source.discard?.(read.begin, read.end)
-    if (tries === 2) throw wrongBytes(refused)
+    if (tries === 2) throw refused
   }
 }
 
@@ -150,11 +149,6 @@ function chunksOf({ begin: first, parts }: Read, bytes: Uint8Array): TensorChunk
     offset: begin - tensor.begin,
     bytes: bytes.subarray(begin - first, end - first),
   }))
-}
-
-function wrongBytes({ tensor: { name, file }, begin, end }: Part): SovitError {
-  const what = `The bytes ${begin} to ${end} of ${file} (${name}) are not those of the manifest, read twice`
-  return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
 }
 
 function largest(reads: readonly Read[]): number {

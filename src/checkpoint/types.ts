@@ -1,3 +1,4 @@
+import type { SovitError } from '../errors.js'
 import type { Patience } from './http-ask.js'
 
 /**
@@ -150,8 +151,8 @@ export interface StreamOptions {
    * so far. `sequential`: of the file's source.
    */
   readonly onProgress?: (loaded: number, file: string, sequential: boolean) => void
-  /** Whether bytes are what they should be. What is refused is read once more, and then an error. */
-  readonly check?: (chunk: TensorChunk) => Promise<boolean>
+  /** What is wrong with bytes. They are read once more, and thrown is what is wrong then. */
+  readonly check?: (chunk: TensorChunk) => Promise<SovitError | null>
 }
 
 /** A checkpoint whose names are known; headers and bytes are read only when asked for. */

@@ -8,7 +8,10 @@ import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader, type Destination } from './uploader.js'
 
-/** Weights lie in buffers of up to this size, or of their own where they are larger. Of larger ones, rasterisers commit much early. */
+/**
+ * Weights lie in buffers of up to this size, or of their own where they are larger. Of larger buffers, software devices
+ * commit all when the first bytes arrive.
+ */
 const BUFFER_BYTES = 16 << 20
 /** `minStorageBufferOffsetAlignment` of every device. */
 const PLACE_ALIGNMENT = 256

@@ -67,8 +67,9 @@ export class Uploader {
     const conversions: Conversion[] = []
     for (const { from, to } of forms) {
       if (conversions.some((entry) => entry.from === from && entry.to === to)) continue
-      if (from === to) conversions.push({ from, to, kernel: finite(from) })
-      else if (to === 'f32' || to === 'f16') conversions.push({ from, to, kernel: convert(from, to) })
+      if (from === to) {
+        if (from !== 'i8') conversions.push({ from, to, kernel: finite(from) })
+      } else if (to === 'f32' || to === 'f16') conversions.push({ from, to, kernel: convert(from, to) })
     }
     const kernels = conversions.map(({ kernel }) => kernel)
     return new Uploader(gpu, conversions, await compile(gpu.device, kernels), forms.length)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtInModel } from '../built-in.js'
+import { HUB, hubFetch, type HubSettings } from '../checkpoint/hub.js'
 import type { LoadOptions } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 
@@ -17,14 +18,6 @@ export interface ModelRef {
   readonly source: { readonly repo: string; readonly revision: string } | URL
   readonly fetch: typeof fetch
 }
-
-export interface HubSettings {
-  /** Default `https://huggingface.co`. */
-  readonly HF_ENDPOINT?: string
-  readonly HF_TOKEN?: string
-}
-
-const HUB = 'https://huggingface.co'
 
 /** An existing path wins; then `hf:` and addresses; then a bare `OWNER/REPO` is the hub. */
 export function modelRef(name: string | undefined, env: HubSettings = process.env): ModelRef {
@@ -46,26 +39,6 @@ export function modelRef(name: string | undefined, env: HubSettings = process.en
 function address(name: string): URL {
   if (URL.canParse(name)) return new URL(name)
   throw new SovitError('NOT_FOUND', `${name} is not a valid address.`)
-}
-
-/**
- * `fetch` that asks HF_ENDPOINT instead of the hub, and shows HF_TOKEN to it and to nobody else
- * (fetch itself drops the header when the hub redirects to its file servers).
- */
-export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send: typeof fetch = fetch): typeof fetch {
-  const endpoint = (HF_ENDPOINT === '' ? HUB : (HF_ENDPOINT ?? HUB)).replace(/\/+$/, '')
-  return (input, init) => {
-    const asked = input instanceof Request ? input.url : String(input)
-    if (!isUnder(asked, HUB) && !isUnder(asked, endpoint)) return send(input, init)
-    const url = isUnder(asked, HUB) ? endpoint + asked.slice(HUB.length) : asked
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
-    if (HF_TOKEN) headers.set('authorization', `Bearer ${HF_TOKEN}`)
-    return send(input instanceof Request ? new Request(url, input) : url, { ...init, headers })
-  }
-}
-
-function isUnder(url: string, base: string): boolean {
-  return url === base || url.startsWith(`${base}/`)
 }
 
 /** Files of this machine that a model may be read from: itself, and what a folder holds of a checkpoint. */

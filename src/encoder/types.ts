@@ -63,7 +63,7 @@ export interface LoadOptions {
    * (full, forbidden, damaged) an event of status `cache` says so once, and the network is read.
    */
   readonly cache?: CacheOption
-  /** Replacement for the global `fetch`. */
+  /** Replacement for the global `fetch`. In Node without one, HF_TOKEN is shown to the hub, and HF_ENDPOINT replaces it. */
   readonly fetch?: typeof fetch
   readonly onProgress?: (event: ProgressEvent) => void
   readonly signal?: AbortSignal

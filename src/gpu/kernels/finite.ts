@@ -7,10 +7,10 @@ const THREADS = 64
 const WORDS = 16
 
 /**
- * Sets `status[index]` to 2 where a weight is NaN or infinite. Binds `weights` (words of which some are looked at), `status`
+ * Sets `status[index]` to 2 where a weight is NaN or infinite, which int8 never is. Binds `weights` (words of which some are looked at), `status`
  * (one word a tensor), `size` (E words, first word, index in status, 0).
  */
-export function finite(from: WeightType): Kernel {
+export function finite(from: Exclude<WeightType, 'i8'>): Kernel {
   return {
     name: 'finite',
     variant: '',

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { Checkpoint } from '../../../src/checkpoint/types.js'
@@ -126,6 +126,24 @@ describe('every kind of source', () => {
     const names = ['config.json', 'model.safetensors', 'model.safetensors.index.json']
     expect(asked).toEqual(['main', 'v1%2Fx', 'abc'].flatMap((rev) => names.map((name) => `${base}/${rev}/${name}`)))
     await expectError(openCheckpoint('o/r@x', { fetch: hub, revision: 'y' }), 'BAD_OPTION', 'revision')
+  })
+
+  it('shows HF_TOKEN to HF_ENDPOINT, when no fetch is given', async () => {
+    const tokens: (string | undefined)[] = []
+    const server = await serve((request, response) => {
+      tokens.push(request.headers.authorization)
+      response.writeHead(401).end()
+    })
+    vi.stubEnv('HF_TOKEN', 'secret')
+    vi.stubEnv('HF_ENDPOINT', server.url)
+    try {
+      await expectError(openCheckpoint('o/r'), 'ACCESS_DENIED', 'HF_TOKEN')
+      await expectError(openCheckpoint(`${server.url.replace('127.0.0.1', 'localhost')}/o/r/`), 'ACCESS_DENIED')
+      expect(tokens).toEqual(['Bearer secret', undefined])
+    } finally {
+      vi.unstubAllEnvs()
+      await server.close()
+    }
   })
 
   it.each(['https://mirror.example/hf', 'https://mirror.example/hf/'])('of another hub, %s', async (hubUrl) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { filesOf, hubFetch, modelRef } from '../../../src/cli/model-ref.js'
+import { hubFetch } from '../../../src/checkpoint/hub.js'
+import { filesOf, modelRef } from '../../../src/cli/model-ref.js'
 
 const ENV = {}
 

@@ -4,7 +4,7 @@ import { finite } from '../finite.js'
 import { weightConst, type WeightType } from '../weights.js'
 
 /** The plainest check: the oracle of the tuned one, never in a bundle. */
-export function finiteNaive(from: WeightType): Kernel {
+export function finiteNaive(from: Exclude<WeightType, 'i8'>): Kernel {
   return {
     ...finite(from),
     name: 'finite_naive',
