@@ -1,7 +1,7 @@
 import type { ProgressEvent } from 'sovit'
 import { formatBytes, formatWait } from './format.js'
 
-/** The rate counts what came in so many milliseconds. Weights arrive in pieces of 8 MB: less would jump with each. */
+/** The rate counts what came in so many milliseconds. Weights arrive in pieces of 12 MB: less would jump with each. */
 const WINDOW = 5000
 /** Two samples closer than this say nothing. */
 const SHORTEST = 400
