@@ -1,12 +1,12 @@
 import { RECORDED_CONFIG } from '../checkpoint/recorded-config.js'
-import { withTower, type DescribedTower } from '../encoder/load.js'
-import { LoadProgress } from '../encoder/progress.js'
+import type { DescribedTower } from '../encoder/load.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
 import { choice, helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
-import { localFiles, MODEL_HELP, modelRef, openable, type ModelRef } from './model-ref.js'
-import { checkDistinct, checkWritable, print } from './output.js'
-import { mb, progressLine } from './progress.js'
+import { localFiles, MODEL_HELP, modelRef, type ModelRef } from './model-ref.js'
+import { checkDistinct, checkWritable } from './output.js'
+import { mb } from './progress.js'
+import { readTower } from './read-tower.js'
 import { writeTower, type TowerWeights } from './tower-file.js'
 
 const OPTIONS = {
@@ -29,20 +29,11 @@ export const convert: Command = {
     await checkWritable(out)
     const ref = modelRef(positionals[0])
     await checkDistinct([out], localFiles(ref))
-    const { source, options } = openable(ref)
-    const line = progressLine()
-    try {
-      await withTower(source, { ...options, layout, signal }, async (checkpoint, tower) => {
-        const progress = new LoadProgress(ref.name, line.show)
-        progress.described(ref.name, tower.weightBytes)
-        const how = { weights, metadata: metadataOf(ref, tower, weights), onProgress: progress.of(checkpoint), signal }
-        const { tensors, bytes } = await writeTower(out, checkpoint, tower, how)
-        line.clear()
-        await print(`${out}: ${tensors} tensors, ${mb(bytes)} MB, of ${mb(tower.weightBytes)} MB of ${ref.name}\n`)
-      })
-    } finally {
-      line.clear()
-    }
+    await readTower(ref, layout, signal, async (checkpoint, tower, reading) => {
+      const how = { weights, metadata: metadataOf(ref, tower, weights), ...reading }
+      const { tensors, bytes } = await writeTower(out, checkpoint, tower, how)
+      return `${out}: ${tensors} tensors, ${mb(bytes)} MB, of ${mb(tower.weightBytes)} MB of ${ref.name}`
+    })
   },
 }
 

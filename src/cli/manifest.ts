@@ -1,15 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { makeManifest } from '../checkpoint/manifest.js'
 import type { WeightManifest } from '../checkpoint/types.js'
-import { withTower } from '../encoder/load.js'
-import { LoadProgress } from '../encoder/progress.js'
 import { SovitError } from '../errors.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
 import { choice, helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
-import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
-import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
-import { mb, progressLine } from './progress.js'
+import { localFiles, MODEL_HELP, modelRef } from './model-ref.js'
+import { checkDistinct, checkWritable, writeWhole } from './output.js'
+import { mb } from './progress.js'
+import { readTower } from './read-tower.js'
 
 const OPTIONS = {
   out: { value: 'FILE', help: 'JSON file to write' },
@@ -31,20 +30,11 @@ ${helpOf(OPTIONS)}\n\n${MODEL_HELP}\n`,
     await checkWritable(out)
     const ref = modelRef(positionals[0])
     await checkDistinct([out], localFiles(ref))
-    const { source, options } = openable(ref)
-    const line = progressLine()
-    try {
-      await withTower(source, { ...options, layout, signal }, async (checkpoint, { tensors, weightBytes }) => {
-        const progress = new LoadProgress(ref.name, line.show)
-        progress.described(ref.name, weightBytes)
-        const made = await makeManifest(checkpoint, tensors, { onProgress: progress.of(checkpoint), signal })
-        await writeWhole(out, [new TextEncoder().encode(`${JSON.stringify(made, null, 1)}\n`)], signal)
-        line.clear()
-        await print(`${out}: hashes of ${tensors.size} tensors, ${mb(weightBytes)} MB, of ${ref.name}\n`)
-      })
-    } finally {
-      line.clear()
-    }
+    await readTower(ref, layout, signal, async (checkpoint, { tensors, weightBytes }, reading) => {
+      const made = await makeManifest(checkpoint, tensors, reading)
+      await writeWhole(out, [new TextEncoder().encode(`${JSON.stringify(made, null, 1)}\n`)], signal)
+      return `${out}: hashes of ${tensors.size} tensors, ${mb(weightBytes)} MB, of ${ref.name}`
+    })
   },
 }
 

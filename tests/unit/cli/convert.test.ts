@@ -8,22 +8,17 @@ import { convert } from '../../../src/cli/convert.js'
 import { describeTower } from '../../../src/encoder/load.js'
 import { towerTensors } from '../../../src/model/layouts.js'
 import { serve } from '../../support/serve.js'
+import { captureStdout } from '../../support/stdout.js'
 
 const MODELS = 'tests/fixtures/models'
 
 let folder: string
 let out: string
-let said = ''
+let said: ReturnType<typeof captureStdout>
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sovit-convert-'))
   out = join(folder, 'out.safetensors')
-  said = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text: unknown, ...rest: unknown[]) => {
-    said += String(text)
-    const done = rest.at(-1) as (() => void) | undefined
-    done?.()
-    return true
-  })
+  said = captureStdout()
 })
 afterEach(() => {
   vi.restoreAllMocks()
@@ -62,7 +57,7 @@ describe('convert', () => {
       )
       const originals = stored(model)
       for (const [name, tensor] of tensorsOf(out)) expect(same(tensor, originals.get(name)), name).toBe(true)
-      expect(said).toMatch(/: \d+ tensors, .* MB/)
+      expect(said.text()).toMatch(/: \d+ tensors, .* MB/)
     },
   )
 

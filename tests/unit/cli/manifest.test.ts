@@ -9,21 +9,16 @@ import { manifest, readManifest } from '../../../src/cli/manifest.js'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import { expectError } from '../checkpoint/safetensors-cases.js'
 import { serve } from '../../support/serve.js'
+import { captureStdout } from '../../support/stdout.js'
 
 const MODEL = 'tests/fixtures/models/siglip-f32'
 const signal = new AbortController().signal
 
 let folder: string
-let said = ''
+let said: ReturnType<typeof captureStdout>
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sovit-manifest-'))
-  said = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation((text: unknown, ...rest: unknown[]) => {
-    said += String(text)
-    const done = rest.at(-1) as (() => void) | undefined
-    done?.()
-    return true
-  })
+  said = captureStdout()
 })
 afterEach(() => {
   vi.restoreAllMocks()
@@ -43,7 +38,7 @@ it('manifest: writes the hashes of the tower, by the names of a bare one', async
     [createHash('sha256').update(data).digest('hex')],
   ])
   expect(tensors).toEqual(Object.fromEntries(expected))
-  expect(said).toContain(`hashes of ${own.length} tensors`)
+  expect(said.text()).toContain(`hashes of ${own.length} tensors`)
 })
 
 it('manifest: what is none says so', async () => {
@@ -55,9 +50,9 @@ it('manifest: what is none says so', async () => {
 it('cache: tells what is kept, and clears one model or all', async () => {
   const server = await serve('tests/fixtures/models')
   const run = async (...args: string[]): Promise<string> => {
-    said = ''
+    said.clear()
     await cache.run([...args, '--cache', folder], signal)
-    return said
+    return said.text()
   }
   try {
     expect(await run()).toBe('0.0 MB are kept.\n')

@@ -1,0 +1,28 @@
+import type { Checkpoint, StreamOptions } from '../checkpoint/types.js'
+import { withTower, type DescribedTower } from '../encoder/load.js'
+import { LoadProgress } from '../encoder/progress.js'
+import { openable, type ModelRef } from './model-ref.js'
+import { print } from './output.js'
+import { progressLine } from './progress.js'
+
+/** Opens a tower for a command that reads all of its weights, shows how far it is, and prints what `use` says at the end. */
+export async function readTower(
+  ref: ModelRef,
+  layout: string,
+  signal: AbortSignal,
+  use: (checkpoint: Checkpoint, tower: DescribedTower, reading: StreamOptions) => Promise<string>,
+): Promise<void> {
+  const { source, options } = openable(ref)
+  const line = progressLine()
+  try {
+    await withTower(source, { ...options, layout, signal }, async (checkpoint, tower) => {
+      const progress = new LoadProgress(ref.name, line.show)
+      progress.described(ref.name, tower.weightBytes)
+      const said = await use(checkpoint, tower, { onProgress: progress.of(checkpoint), signal })
+      line.clear()
+      await print(`${said}\n`)
+    })
+  } finally {
+    line.clear()
+  }
+}
