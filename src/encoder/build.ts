@@ -32,17 +32,17 @@ export async function buildExecutor(
   options: LoadOptions,
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, tensors }, precision, options)
-  // Kernels compile while the weights arrive; neither is left running behind a failure of the other.
   const reading = { signal: options.signal, onProgress: progress.of(checkpoint), check }
-  const compiling = compile(gpu.device, missing(plan, pipelines))
+  const kernels = () => compile(gpu.device, missing(plan, pipelines))
   // A rasteriser's compiler takes half a gigabyte and the cores that copying needs: there, one after the other.
-  if (gpu.info.software) await compiling.catch(() => undefined)
+  const ready = gpu.info.software ? await kernels() : null
+  // Elsewhere both go on at once, the upload's own kernels first; neither is left running behind a failure of the other.
   const [uploaded, compiled] = await Promise.allSettled([
     uploadWeights(gpu, plan.weights, checkpoint, tensors, reading).then((buffers) => {
       progress.uploaded()
       return buffers
     }),
-    compiling,
+    ready ?? kernels(),
   ])
   if (uploaded.status === 'rejected') throw uploaded.reason
   if (compiled.status === 'rejected') throw compiled.reason
