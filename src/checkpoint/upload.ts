@@ -140,7 +140,7 @@ function convertedInt8(
 }
 
 function notFiniteError({ name, file }: TensorInfo, { source }: Checkpoint): SovitError {
-  const what = `Tensor '${name}' of ${file} holds NaN or infinity, which no tower can compute with`
+  const what = `Tensor '${name}' of ${file} holds NaN or infinity`
   return new SovitError('BAD_WEIGHTS', `${what}. Load ${source} again; if it stays so, its file is damaged.`)
 }
 
