@@ -1,12 +1,23 @@
 import { encodeSafetensors } from '../checkpoint/safetensors-write.js'
 import type { PixelValues } from '../image/types.js'
-import type { VisionConfig } from '../model/config.js'
+import { type VisionConfig, TOWER_ALONE } from '../model/config.js'
 import { towerTensors } from '../model/layouts.js'
 
 /** SoViT-400m/14 as MiniCPM-V has it; `layers` of its 27 blocks. */
 export function sovit400m(layers: number): VisionConfig {
   return {
-    ...{ layers, width: 1152, heads: 16, headSize: 72, mlp: 4304, patch: 14, table: 70, gelu: 'tanh', eps: 1e-6 },
+    ...{
+      layers,
+      width: 1152,
+      heads: 16,
+      headSize: 72,
+      mlp: 4304,
+      patch: 14,
+      table: 70,
+      gelu: 'tanh',
+      eps: 1e-6,
+      ...TOWER_ALONE,
+    },
   }
 }
 

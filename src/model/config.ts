@@ -28,6 +28,43 @@ export interface VisionConfig {
   readonly gelu: 'tanh' | 'erf'
   /** Epsilon of every layer norm (1e-6). */
   readonly eps: number
+  /** How the patch embedding is stored: a convolution's kernel [C, 3, p, p], or (SigLIP 2 NaFlex) a linear map [C, p·p·3]. */
+  readonly embedding: 'conv' | 'linear'
+  /** SigLIP's MAP head, which gives one vector for a picture. */
+  readonly pooling: PoolingConfig | null
+  /** MiniCPM-V 2.5 to 4.5: what gives the language model its queries. */
+  readonly resampler: ResamplerConfig | null
+  /** MiniCPM-V 4.6 and later: what merges neighbouring tokens, within the tower and behind it. */
+  readonly merger: MergerConfig | null
+}
+
+/** A tower of convolution and blocks, without anything before or behind them. */
+export const TOWER_ALONE = { embedding: 'conv', pooling: null, resampler: null, merger: null } as const
+
+/** Its attention has the tower's heads. */
+export interface PoolingConfig {
+  /** Width of its MLP. */
+  readonly mlp: number
+}
+
+export interface ResamplerConfig {
+  /** Q: learned queries, the tokens that a picture becomes. */
+  readonly queries: number
+  /** D: width of the language model; heads are of 128. */
+  readonly width: number
+}
+
+export interface MergerConfig {
+  /** `16x`: windows of 2×2 are merged within the tower and again behind it; `4x`: behind it only. */
+  readonly mode: '4x' | '16x'
+  /** Index of the block after which the tower's windows are merged. */
+  readonly after: number
+  /** Width of the MLP of that merging. */
+  readonly windowMlp: number
+  /** Merges behind the tower, each of 2×2. */
+  readonly times: number
+  /** Width of the language model. */
+  readonly width: number
 }
 
 /** A tensor as far as the network cares. */
@@ -75,6 +112,7 @@ export function resolveConfig(input: ConfigInput): VisionConfig {
     table,
     gelu: input.gelu === 'tanh' || input.gelu === 'erf' ? input.gelu : (json.gelu?.() ?? 'tanh'),
     eps: json.eps ?? 1e-6,
+    ...TOWER_ALONE,
   }
   checkSupported(config, json)
   return config

@@ -1,3 +1,4 @@
+import { TOWER_ALONE } from '../../../src/model/config.js'
 import { describe, expect, it } from 'vitest'
 import type { Picture } from '../../../src/cli/pictures.js'
 import { encodeJson, encodeLines } from '../../../src/cli/report.js'
@@ -20,6 +21,7 @@ const report: EncodeReport = {
       table: 70,
       gelu: 'tanh',
       eps: 1e-6,
+      ...TOWER_ALONE,
     },
   },
   device: {

@@ -4,7 +4,7 @@ import { fuse } from '../../../src/graph/fuse.js'
 import { planNetwork } from '../../../src/graph/plan.js'
 import { columns } from '../../../src/graph/shapes.js'
 import { KernelCatalog } from '../../../src/gpu/catalog.js'
-import type { VisionConfig } from '../../../src/model/config.js'
+import { type VisionConfig, TOWER_ALONE } from '../../../src/model/config.js'
 import { towerTensors } from '../../../src/model/layouts.js'
 import type { Network, Operation, Parameter } from '../../../src/model/network.js'
 import { sovit } from '../../../src/model/sovit.js'
@@ -20,6 +20,7 @@ const BIG: VisionConfig = {
   table: 70,
   gelu: 'tanh',
   eps: 1e-6,
+  ...TOWER_ALONE,
 }
 const network = sovit(BIG)
 const kernels = await KernelCatalog.open({

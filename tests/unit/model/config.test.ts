@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { checkTower, resolveConfig, type ConfigInput, type TensorShape } from '../../../src/model/config.js'
+import {
+  checkTower,
+  resolveConfig,
+  type ConfigInput,
+  type TensorShape,
+  TOWER_ALONE,
+} from '../../../src/model/config.js'
 import { towerTensors } from '../../../src/model/layouts.js'
 import { expectError } from '../checkpoint/safetensors-cases.js'
 
@@ -44,6 +50,7 @@ const published = {
   table: 70,
   gelu: 'tanh',
   eps: 1e-6,
+  ...TOWER_ALONE,
 }
 
 describe('where the numbers come from', () => {
