@@ -1,5 +1,6 @@
 import { builtInModel } from './built-in.js'
 import { isFileList } from './checkpoint/memory.js'
+import { encodingsOf } from './encoder/encodings.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'
@@ -23,7 +24,7 @@ import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor
 import { Gpu, type DeviceInfo } from './gpu/device.js'
 import { GpuResizer } from './image/gpu-resize.js'
 import { freePixels, toPixels } from './image/input.js'
-import { GridTables, patchGrid } from './model/positions.js'
+import { patchGrid, type GridTables } from './model/positions.js'
 
 interface EncodedBatch {
   readonly images: readonly BatchImage[]
@@ -69,7 +70,7 @@ export class VisionEncoder {
     this.arithmetic = tower.arithmetic
     this.positions = tower.positions
     this.load = tower.load
-    this.#grids = new GridTables(tower.model.config.table, tower.positions)
+    this.#grids = tower.grids
     this.#resizer = gpu.info.software ? null : new GpuResizer(gpu)
   }
 
@@ -146,7 +147,7 @@ export class VisionEncoder {
       return encoding
     }
     const batches = await this.#enqueue(input, options, options.gpuTime ? 'whole' : undefined)
-    return batches.flatMap(({ images, result }) => images.map((image, i) => this.#encoding(image, i, result, options)))
+    return batches.flatMap(({ images, result }) => encodingsOf(images, result, this.positions, options))
   }
 
   /**
@@ -223,12 +224,13 @@ export class VisionEncoder {
    * The results of what was submitted come even when a later batch fails, as the buffers they hold must be freed.
    */
   async #submit(images: readonly BatchImage[], options: EncodeOptions, timing: RunOptions['timing']) {
-    const { hiddenStates: taps = false, output, signal } = options
+    const { hiddenStates: taps = false, output, heads, signal } = options
+    const what = { taps, keepOnGpu: output === 'gpu', tokensOnly: heads === 'none', timing, signal }
     const batches: Promise<EncodedBatch>[] = []
     try {
       for (const part of cutBatches(images, this.#executor.limits)) {
         this.#check(signal)
-        const { done } = await this.#executor.submit(part, { taps, keepOnGpu: output === 'gpu', timing, signal })
+        const { done } = await this.#executor.submit(part, what)
         batches.push(done.then((result) => ({ images: part, result })))
       }
     } catch (error) {
@@ -244,23 +246,10 @@ export class VisionEncoder {
     const done = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = results.find((one) => one.status === 'rejected')
     if (!failed) return done
-    for (const { result } of done) for (const buffer of result.buffers) buffer.destroy()
+    for (const buffer of done.flatMap(({ result }) => result.results.flatMap(({ buffers }) => buffers)))
+      buffer.destroy()
     this.#check(signal)
     throw await this.#gpu.explain(failed.reason)
-  }
-
-  #encoding(image: BatchImage, index: number, result: RunResult, options: EncodeOptions): Encoding {
-    const { grid } = image
-    return {
-      tokens: result.tokens[index] ?? new Float32Array(),
-      dims: [grid[0] * grid[1], this.model.config.width],
-      type: 'float32',
-      grid,
-      positions: this.positions,
-      ...(options.hiddenStates && { hiddenStates: result.taps.flatMap((tap) => tap[index] ?? []) }),
-      ...(options.output === 'gpu' && { buffer: result.buffers[index] }),
-      ...(options.gpuTime && { gpuMs: result.gpuMs ?? 0 }),
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import { attentionTiles } from '../gpu/kernels/attention.js'
 import type { Epilogue } from '../gpu/kernels/matmul.js'
 import { packBatch } from '../graph/batch.js'
 import type { VisionConfig } from '../model/config.js'
+import { PATCHES } from '../model/network.js'
 import type { BufferData } from './timer.js'
 
 /** A kernel that may compute a step, with the sizes and tables of one picture as it wants them. */
@@ -70,7 +71,8 @@ function embeddingTables(side: number, patch: number): Omit<Candidate, 'kernel'>
   const extent = side * patch
   const picture = { data: new Float32Array(3 * extent * extent), height: extent, width: extent }
   const image = { ...picture, grid: [side, side] as const, positions: new Uint32Array(side * side) }
-  const { run, patches, size } = packBatch([image], patch, 1)
+  const { run, tables } = packBatch([image], patch, [{ kind: 'patches' }, { kind: 'size', rows: PATCHES }], 1)
+  const [patches = new Uint32Array(), size = new Uint32Array()] = tables
   return { run, data: { patches, size } }
 }
 

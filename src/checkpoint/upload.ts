@@ -1,8 +1,7 @@
 import { SovitError } from '../errors.js'
-import type { PlannedWeight, WeightFormat } from '../graph/plan.js'
+import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
 import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
-import { ELEMENT_BYTES } from '../gpu/kernel.js'
 import { allocating } from '../gpu/memory.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
@@ -79,8 +78,9 @@ function allocate(gpu: Gpu, weights: readonly PlannedWeight[], buffers: GPUBuffe
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
   const most = Math.min(BUFFER_BYTES, gpu.device.limits.maxBufferSize)
   const groups: { label: string; bytes: number; places: { offset: number; size: number }[] }[] = []
-  for (const { label, elements, format } of weights) {
-    const size = Math.ceil((elements * ELEMENT_BYTES[format]) / 4) * 4
+  for (const weight of weights) {
+    const { label } = weight
+    const size = weightBytes(weight)
     let group = groups.at(-1)
     const offset = Math.ceil((group?.bytes ?? 0) / PLACE_ALIGNMENT) * PLACE_ALIGNMENT
     if (!group || offset + size > most) groups.push((group = { label, bytes: 0, places: [] }))

@@ -1,5 +1,5 @@
 import { SovitError, throwIfAborted } from '../errors.js'
-import type { WeightFormat } from '../graph/plan.js'
+import type { WeightFormat } from '../graph/weights.js'
 import type { Gpu } from '../gpu/device.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { convert } from '../gpu/kernels/convert.js'

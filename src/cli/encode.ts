@@ -3,7 +3,7 @@ import { describeTower } from '../encoder/load.js'
 import type { Encoding, WeightManifest } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { pcaColors } from '../features/index.js'
-import { patchGrid, positionIds } from '../model/positions.js'
+import { GridTables, patchGrid } from '../model/positions.js'
 import { helpOf, parseCommand } from './args.js'
 import type { Command } from './command.js'
 import { ENCODE_OPTIONS, encodeOptions, type EncodeRequest } from './encode-options.js'
@@ -37,7 +37,8 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, cache, signal })
     const { patch, table } = described.config
     const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
-    for (const { pixels } of pictures) positionIds(patchGrid(pixels, patch), table, positions)
+    const grids = await GridTables.open(table, positions)
+    for (const { pixels } of pictures) grids.positions(patchGrid(pixels, patch))
     if (pca !== undefined && pictures.length !== 1) {
       throw new SovitError(
         'BAD_OPTION',

@@ -10,7 +10,8 @@ import { matrixShape } from '../gpu/matrix-units.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type { Tuning } from '../gpu/tuner.js'
 import type { VisionConfig } from '../model/config.js'
-import { sovit } from '../model/sovit.js'
+import { isStretched, type PositionMode } from '../model/positions.js'
+import { hasHeads, sovit } from '../model/sovit.js'
 import type { LoadOptions, Precision } from './types.js'
 
 /** A network planned for a device, with the kernels it runs; some of them are compiled already. */
@@ -23,6 +24,7 @@ export interface ChosenPlan {
 
 interface Tower {
   readonly config: VisionConfig
+  readonly positions: PositionMode
   /** By canonical name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>
 }
@@ -48,7 +50,7 @@ export async function choosePlan(
 async function planWith(
   arithmetic: Arithmetic,
   gpu: Gpu,
-  { config, tensors }: Tower,
+  { config, positions, tensors }: Tower,
   precision: Precision,
   options: LoadOptions,
 ): Promise<ChosenPlan> {
@@ -56,9 +58,12 @@ async function planWith(
     gpu.device.limits
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
-  const kernels = await KernelCatalog.open({ arithmetic, software, matrix, workgroupBytes, invocations })
+  const stretched = isStretched(positions)
+  const heads = hasHeads(config) ? await import('../model/heads.js') : undefined
+  const traits = { arithmetic, software, matrix, workgroupBytes, invocations }
+  const kernels = await KernelCatalog.open(traits, stretched || heads !== undefined)
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
-  const guess = planNetwork(sovit(config), config, { precision, stored, kernels })
+  const guess = planNetwork(sovit(config, stretched, heads), { precision, stored, kernels })
   const start = performance.now()
   const { choices, pipelines } = await tuned(gpu, guess, options)
   const tuneMs = performance.now() - start

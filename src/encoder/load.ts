@@ -9,7 +9,7 @@ import type { Gpu } from '../gpu/device.js'
 import { configOf } from '../checkpoint/recorded-config.js'
 import { checkTower, resolveConfig, storedTensors } from '../model/config.js'
 import { canonicalName, detectLayout } from '../model/layouts.js'
-import { resolvePositions } from '../model/positions.js'
+import { GridTables, resolvePositions } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
 import { checkLoadOptions } from './options.js'
 import { LoadProgress } from './progress.js'
@@ -22,6 +22,7 @@ export interface LoadedTower {
   readonly precision: Precision
   readonly arithmetic: Arithmetic
   readonly positions: PositionMode
+  readonly grids: GridTables
   readonly load: LoadInfo
 }
 
@@ -53,7 +54,8 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
     const { model, positions, weightBytes } = tower
     const { fetchedBytes, cachedBytes } = checkpoint
     const load = { ms: performance.now() - start, tuneMs, fetchedBytes, cachedBytes, weightBytes }
-    return { ...built, model, positions, load }
+    const grids = await GridTables.open(model.config.table, positions)
+    return { ...built, model, positions, grids, load }
   })
 }
 

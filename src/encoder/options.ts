@@ -5,13 +5,25 @@ import type { EncodeOptions, LoadOptions } from './types.js'
 export function checkLoadOptions({ precision, arithmetic, positions, gelu }: LoadOptions): void {
   expectOneOf('precision', precision, { auto: 0, f32: 0, f16: 0 })
   expectOneOf('arithmetic', arithmetic, { auto: 0, f32: 0, f16: 0, matrix: 0 })
-  expectOneOf('positions', positions, { auto: 0, table: 0, navit: 0, 'navit-float32': 0 })
+  expectOneOf('positions', positions, POSITIONS)
   expectOneOf('gelu', gelu, { auto: 0, tanh: 0, erf: 0 })
 }
 
-export function checkEncodeOptions({ resample, output }: EncodeOptions): void {
+const POSITIONS = {
+  auto: 0,
+  table: 0,
+  navit: 0,
+  'navit-float32': 0,
+  bicubic: 0,
+  'bicubic-antialias': 0,
+  'bilinear-antialias': 0,
+  row0: 0,
+} as const
+
+export function checkEncodeOptions({ resample, output, heads }: EncodeOptions): void {
   expectOneOf('resample', resample, { bicubic: 0, bilinear: 0 })
   expectOneOf('output', output, { cpu: 0, gpu: 0 })
+  expectOneOf('heads', heads, { all: 0, none: 0 })
 }
 
 /** `allowed` has the values as keys: a list could lack one that the type gains, and nothing would tell. */

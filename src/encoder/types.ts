@@ -76,8 +76,10 @@ export interface EncodeOptions {
   readonly resample?: Resample
   /** Also return the residual stream after the embeddings and after every block, before the final norm. */
   readonly hiddenStates?: boolean
-  /** `gpu`: tokens stay on the device as a buffer that the caller owns and destroys. Default `cpu`. */
+  /** `gpu`: results stay on the device as buffers that the caller owns and destroys. Default `cpu`. */
   readonly output?: 'cpu' | 'gpu'
+  /** `none`: the tokens alone, without what the checkpoint's heads make of them. Default `all`. */
+  readonly heads?: 'all' | 'none'
   /** Also measure the time on the device (needs `timestamp-query`). */
   readonly gpuTime?: boolean
   readonly signal?: AbortSignal
@@ -96,12 +98,28 @@ export interface Encoding {
   readonly grid: readonly [number, number]
   /** How positions were mapped. */
   readonly positions: PositionMode
+  /** [C]: SigLIP's embedding of the whole picture, where the checkpoint has a MAP head. */
+  readonly pooled?: Features
+  /** [Q, D]: what the language model of MiniCPM-V reads, where the checkpoint has a resampler. */
+  readonly resampled?: Features
+  /** [N, D]: the same of MiniCPM-V 4.6 and later, in raster order. */
+  readonly merged?: Features
   /** L + 1 arrays of [P, C]: 0 the embeddings, l the output of block l. Only on request. */
   readonly hiddenStates?: readonly Float32Array[]
   /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
   readonly buffer?: GPUBuffer
   /** Milliseconds on the device of the batch that the picture was part of. Only on request. */
   readonly gpuMs?: number
+}
+
+/** Numbers with their shape, as a `Tensor` of transformers.js takes them: `new Tensor(type, data, [...dims])`. */
+export interface Features {
+  /** Row-major. Empty when the output stays on the GPU. */
+  readonly data: Float32Array
+  readonly dims: readonly number[]
+  readonly type: 'float32'
+  /** The same on the device, owned by the caller. Only with `output: 'gpu'`. */
+  readonly buffer?: GPUBuffer
 }
 
 export interface ModelInfo {

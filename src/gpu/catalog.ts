@@ -11,6 +11,8 @@ import type { PatchEmbedSpec } from './kernels/patch-embed.js'
 /** Kernels that compute the same bits, of which a device runs one fastest. The first is the best guess. */
 export type Alternatives = readonly [Kernel, ...Kernel[]]
 
+type HeadKernels = typeof import('./kernels/heads.js')
+
 /** What decides which kernels a device runs. */
 export interface KernelTraits {
   readonly arithmetic: Arithmetic
@@ -28,14 +30,28 @@ export class KernelCatalog {
   readonly #traits: KernelTraits
   readonly #family: KernelFamily
   readonly #known: Alternatives[] = []
+  readonly #heads: HeadKernels | null
 
-  static async open(traits: KernelTraits): Promise<KernelCatalog> {
-    return new KernelCatalog(traits, await kernelFamily(traits))
+  /** `heads`: whether a network has more than a tower of plain blocks, looked up in a table. */
+  static async open(traits: KernelTraits, heads = false): Promise<KernelCatalog> {
+    const [family, ofHeads] = await Promise.all([kernelFamily(traits), heads ? import('./kernels/heads.js') : null])
+    return new KernelCatalog(traits, family, ofHeads)
   }
 
-  private constructor(traits: KernelTraits, family: KernelFamily) {
+  private constructor(traits: KernelTraits, family: KernelFamily, heads: HeadKernels | null) {
     this.#traits = traits
     this.#family = family
+    this.#heads = heads
+  }
+
+  /** Kernels of which each exists in one form only; `only` makes them shared ones. */
+  get heads(): HeadKernels {
+    if (this.#heads) return this.#heads
+    throw new SovitError('SHADER', 'The kernels of heads were not asked for.')
+  }
+
+  only(kernel: Kernel): Alternatives {
+    return this.#share([kernel])
   }
 
   matmul(spec: MatmulSpec): Alternatives {

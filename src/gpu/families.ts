@@ -28,7 +28,9 @@ export async function kernelFamily(device: {
   if (device.arithmetic === 'matrix') return matrixFamily(device.matrix)
   if (device.arithmetic === 'f16') {
     const { F16_TILES, matmulF16 } = await import('./kernels/matmul-f16.js')
-    return { ...gpu, matmul: (spec) => ranked(F16_TILES, spec).map((tile) => matmulF16(spec, tile)) }
+    const fast: KernelFamily['matmul'] = (spec) => ranked(F16_TILES, spec).map((tile) => matmulF16(spec, tile))
+    // What reads the tower's results, which are f32, is summed in f32 too.
+    return { ...gpu, matmul: (spec) => (spec.input === 'f16' ? fast(spec) : gpu.matmul(spec)) }
   }
   if (!device.software) return gpu
   const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')

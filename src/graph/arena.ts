@@ -1,14 +1,21 @@
+import type { Rows } from '../model/network.js'
+
+/** Room for values: bytes of each patch of a batch, of each group of pictures, or of all. */
+export interface Room {
+  readonly per: Rows['per']
+  readonly bytes: number
+}
+
 /** A value's size and the steps between which it must be kept, first and last included. */
-export interface Lifetime<V> {
+export interface Lifetime<V> extends Room {
   readonly value: V
-  readonly bytesPerRow: number
   readonly from: number
   readonly to: number
 }
 
-/** Where values live: each in a slot, which is one buffer of `bytesPerRow` × rows. */
+/** Where values live: each in a slot, which is one buffer. */
 export interface Arena<V> {
-  readonly slots: readonly number[]
+  readonly slots: readonly Room[]
   readonly slotOf: ReadonlyMap<V, number>
 }
 
@@ -18,16 +25,18 @@ export interface Arena<V> {
  * of one buffer (WebGPU §3.4.4, usage scopes); as lifetimes include both ends, no step does.
  */
 export function assignSlots<V>(lifetimes: readonly Lifetime<V>[]): Arena<V> {
-  const slots: { bytesPerRow: number; tenants: Lifetime<V>[] }[] = []
+  const slots: (Room & { readonly tenants: Lifetime<V>[] })[] = []
   const slotOf = new Map<V, number>()
-  const bySize = [...lifetimes].sort((a, b) => b.bytesPerRow - a.bytesPerRow || a.from - b.from)
+  const bySize = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.from - b.from)
   for (const lifetime of bySize) {
-    let index = slots.findIndex(({ tenants }) => tenants.every((tenant) => !overlap(tenant, lifetime)))
-    if (index < 0) index = slots.push({ bytesPerRow: lifetime.bytesPerRow, tenants: [] }) - 1
+    const { per, bytes } = lifetime
+    const free = (tenants: readonly Lifetime<V>[]) => tenants.every((tenant) => !overlap(tenant, lifetime))
+    let index = slots.findIndex((slot) => slot.per === per && free(slot.tenants))
+    if (index < 0) index = slots.push({ per, bytes, tenants: [] }) - 1
     slots[index]?.tenants.push(lifetime)
     slotOf.set(lifetime.value, index)
   }
-  return { slots: slots.map(({ bytesPerRow }) => bytesPerRow), slotOf }
+  return { slots: slots.map(({ per, bytes }) => ({ per, bytes })), slotOf }
 }
 
 function overlap(a: { from: number; to: number }, b: { from: number; to: number }): boolean {

@@ -1,6 +1,8 @@
 import { SovitError } from '../errors.js'
-import { attentionTiles } from '../gpu/kernels/attention.js'
-import type { RunSizes } from '../gpu/kernel.js'
+import type { GridPositions } from '../model/positions.js'
+import type { Rows } from '../model/network.js'
+import { countRows } from './shapes.js'
+import { fillTable, type HeadTables, type RunTable, type TableData } from './tables.js'
 
 /** Pixel values that the device has yet to write: [3, height, width], normalised. */
 export interface PixelSource {
@@ -20,74 +22,89 @@ export interface BatchImage {
   readonly width: number
   /** Patches: [rows, columns]; pixels beyond the last whole patch are not looked at. */
   readonly grid: readonly [number, number]
-  /** Row of the position table for each patch, in raster order. */
-  readonly positions: Uint32Array
-}
-
-/** The tables that tell kernels where in a packed batch each patch and each image lies. */
-export interface BatchTables {
-  readonly run: RunSizes
-  /** Patches of each image. */
-  readonly rows: readonly number[]
-  /** Where each image's patches lie in it and in the position table: what the tables were made of. */
-  readonly layouts: readonly ImageLayout[]
-  /** [P, 4]: offset of the patch's first value in the pixel buffer, row stride, plane stride, position row. */
-  readonly patches: Uint32Array
-  /** [T, 4]: see `attentionTiles`. */
-  readonly tiles: Uint32Array
-  /** P, and three words of padding. */
-  readonly size: Uint32Array
+  /** Row of the position table for each patch, in raster order; or how the table is stretched. */
+  readonly positions: GridPositions
+  /** Of a video (MiniCPM-V 4.5): which frame it is. */
+  readonly frame?: number
+  /** Whether a resampler looks at it together with the picture before. */
+  readonly joins?: boolean
 }
 
 type ImageLayout = Omit<BatchImage, 'data'>
 
+/** Pictures of any sizes, packed one after another. */
+export interface Batch {
+  readonly images: readonly BatchImage[]
+  /** p */
+  readonly patch: number
+  /** Patches of each picture. */
+  readonly rows: readonly number[]
+  /** Patches of each group of pictures that a resampler looks at together. */
+  readonly groups: readonly number[]
+  /** Rows of a value in this batch. */
+  count(rows: Rows): number
+}
+
+/** A batch as kernels see it. */
+export interface BatchTables {
+  readonly rows: readonly number[]
+  readonly groups: readonly number[]
+  /** Where each picture's patches lie in it and in the position table: what the tables were made of. */
+  readonly layouts: readonly ImageLayout[]
+  /** P patches, V pixel values, G groups. */
+  readonly run: { readonly P: number; readonly V: number; readonly G: number }
+  /** In the order of the plan's. */
+  readonly tables: readonly TableData[]
+}
+
 /** Whether tables made for one batch serve another. Positions are compared by identity: they are kept for each grid. */
 export function sameLayout({ layouts }: BatchTables, images: readonly BatchImage[]): boolean {
   if (layouts.length !== images.length) return false
-  return images.every(({ height, width, positions }, i) => {
+  return images.every(({ height, width, positions, frame, joins }, i) => {
     const other = layouts[i]
-    return other?.height === height && other.width === width && other.positions === positions
+    const same = other?.height === height && other.width === width && other.positions === positions
+    return same && other.frame === frame && other.joins === joins
   })
 }
 
-/** Packs pictures of any sizes one after another: P rows in all, V pixel values, T attention tiles, A attended pairs. */
-export function packBatch(images: readonly BatchImage[], patch: number, queryTile: number): BatchTables {
+/** Packs pictures of any sizes one after another. */
+export function packBatch(
+  images: readonly BatchImage[],
+  patch: number,
+  tables: readonly RunTable[],
+  queryTile: number,
+  heads: HeadTables | null = null,
+): BatchTables {
   const rows = images.map(({ grid }) => grid[0] * grid[1])
-  const P = rows.reduce((sum, count) => sum + count, 0)
-  const patches = new Uint32Array(P * 4)
-  let row = 0
-  let V = 0
-  for (const { height, width, grid, positions, data } of images) {
-    for (let r = 0; r < grid[0]; r++) {
-      for (let c = 0; c < grid[1]; c++) {
-        const position = positions[r * grid[1] + c] ?? 0
-        patches.set([V + (r * width + c) * patch, width, height * width, position], row * 4)
-        row++
-      }
-    }
-    V += data.length
-  }
-  const tiles = attentionTiles(rows, queryTile)
-  const layouts = images.map(({ height, width, grid, positions }) => ({ height, width, grid, positions }))
-  const A = rows.reduce((sum, count) => sum + count * count, 0)
-  return { run: { P, V, T: tiles.length / 4, A }, rows, layouts, patches, tiles, size: new Uint32Array([P, 0, 0, 0]) }
+  const groups: number[] = []
+  images.forEach(({ joins }, i) => {
+    const more = rows[i] ?? 0
+    if (joins && groups.length > 0) groups.push((groups.pop() ?? 0) + more)
+    else groups.push(more)
+  })
+  const run = { P: sum(rows), V: sum(images.map(({ data }) => data.length)), G: groups.length }
+  const count = (of: Rows) => countRows(of, run.P, run.G)
+  const batch: Batch = { images, patch, rows, groups, count }
+  const layouts = images.map(({ data: _, ...layout }) => layout)
+  return { rows, groups, layouts, run, tables: tables.map((table) => fillTable(table, batch, queryTile, heads)) }
 }
 
-/** Cuts a list of pictures where a batch would exceed what one binding holds. */
-export function* cutBatches(
-  images: readonly BatchImage[],
+/** Cuts a list of pictures where a batch would exceed what one binding holds; those of a group stay together. */
+export function* cutBatches<I extends BatchImage>(
+  images: readonly I[],
   limits: { readonly rows: number; readonly values: number },
-): Generator<BatchImage[]> {
-  let batch: BatchImage[] = []
+): Generator<I[]> {
+  let batch: I[] = []
   let rows = 0
   let values = 0
-  for (const image of images) {
-    const P = image.grid[0] * image.grid[1]
-    const V = image.data.length
+  for (const group of grouped(images)) {
+    const P = sum(group.map(({ grid }) => grid[0] * grid[1]))
+    const V = sum(group.map(({ data }) => data.length))
     if (P > limits.rows || V > limits.values) {
+      const what = group.length > 1 ? `${group.length} pictures that belong together` : 'A picture'
       throw new SovitError(
         'LIMIT',
-        `A picture of ${P} patches and ${V} pixel values exceeds this device's ${limits.rows} and ${limits.values}. ` +
+        `${what} of ${P} patches and ${V} pixel values exceeds this device's ${limits.rows} and ${limits.values}. ` +
           `Use a smaller size.`,
       )
     }
@@ -96,9 +113,23 @@ export function* cutBatches(
       batch = []
       rows = values = 0
     }
-    batch.push(image)
+    batch.push(...group)
     rows += P
     values += V
   }
   if (batch.length > 0) yield batch
+}
+
+function grouped<I extends BatchImage>(images: readonly I[]): readonly (readonly I[])[] {
+  const groups: I[][] = []
+  for (const image of images) {
+    const last = groups.at(-1)
+    if (image.joins && last) last.push(image)
+    else groups.push([image])
+  }
+  return groups
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -4,25 +4,28 @@ import type { Kernel } from '../gpu/kernel.js'
 import type { Pipeline } from '../gpu/pipeline.js'
 import { packBatch, sameLayout, type BatchImage, type BatchTables } from './batch.js'
 import { RunOutputs } from './outputs.js'
+import { cutResults, resultSpans, tapSpan, type Result, type ResultSpan } from './results.js'
 import { queryTile, type Plan } from './plan.js'
 import { readBuffer, Readbacks } from './readbacks.js'
 import { Recording } from './recording.js'
+import type { HeadTables } from './tables.js'
 import { Workspace, type Dispatch } from './workspace.js'
 
 export interface RunOptions {
   /** Also read back every tapped value. */
   readonly taps?: boolean
-  /** Leave the tokens on the device: one buffer a picture, owned by the caller. */
+  /** Leave the results on the device: one buffer for each of a picture, owned by the caller. */
   readonly keepOnGpu?: boolean
+  /** Stop at the tower's tokens. */
+  readonly tokensOnly?: boolean
   /** Time the work on the device, as a whole or step by step (then each step has a pass, which costs time of its own). */
   readonly timing?: 'whole' | 'steps'
   readonly signal?: AbortSignal
 }
 
 export interface RunResult {
-  /** Tokens of each picture, [P, C]; empty when they stay on the GPU. */
-  readonly tokens: readonly Float32Array[]
-  readonly buffers: readonly GPUBuffer[]
+  /** The tokens first. */
+  readonly results: readonly Result[]
   /** For each tap, its rows for each picture. */
   readonly taps: readonly (readonly Float32Array[])[]
   /** Milliseconds on the device; null unless asked for. */
@@ -59,6 +62,7 @@ export class Executor {
   readonly plan: Plan
   readonly #gpu: Gpu
   readonly #patch: number
+  readonly #heads: HeadTables | null
   readonly #workspace: Workspace
   readonly #readbacks: Readbacks
   #batch: CurrentBatch | null = null
@@ -72,8 +76,10 @@ export class Executor {
     patch: number,
     pipelines: ReadonlyMap<Kernel, Pipeline>,
     weights: readonly GPUBufferBinding[],
+    heads: HeadTables | null = null,
   ) {
     this.plan = plan
+    this.#heads = heads
     this.#gpu = gpu
     this.#patch = patch
     this.#workspace = new Workspace(gpu, plan, pipelines, weights)
@@ -109,45 +115,48 @@ export class Executor {
   /** Uploads pictures, and the tables of their layout unless the last batch had the same. */
   async #prepare(images: readonly BatchImage[]): Promise<CurrentBatch> {
     const last = this.#batch
-    const tables = last && sameLayout(last, images) ? last : packBatch(images, this.#patch, queryTile(this.plan))
+    const known = last && sameLayout(last, images) ? last : null
+    const tables = known ?? packBatch(images, this.#patch, this.plan.tables, queryTile(this.plan), this.#heads)
     this.#batch = null
-    const fresh = await this.#workspace.reserve(tables.run)
+    const fresh = await this.#workspace.reserve(tables)
     this.#gpu.check()
+    const { queue } = this.#gpu.device
     let offset = 0
     for (const { data } of images) {
-      if (ArrayBuffer.isView(data)) this.#workspace.write('pixels', data, offset * FLOAT)
-      else data.write(this.#workspace.runBuffer('pixels'), offset)
+      if (!ArrayBuffer.isView(data)) data.write(this.#workspace.pixels, offset)
+      else queue.writeBuffer(this.#workspace.pixels, offset * FLOAT, data.buffer, data.byteOffset, data.byteLength)
       offset += data.length
     }
-    if (fresh || tables !== last) {
-      for (const name of ['patches', 'tiles', 'size'] as const) this.#workspace.write(name, tables[name])
-      return (this.#batch = { ...tables, dispatches: this.#workspace.dispatches(tables.run) })
-    }
-    return (this.#batch = last)
+    if (known && !fresh) return (this.#batch = known)
+    this.#workspace.write(tables)
+    return (this.#batch = { ...tables, dispatches: this.#workspace.dispatches(tables) })
   }
 
-  #outputSizes({ rows, run, dispatches }: CurrentBatch, { taps, keepOnGpu, timing }: RunOptions) {
-    const rowBytes = this.plan.width * FLOAT
-    const bytes = (run.P ?? 0) * rowBytes
+  #outputSizes(batch: CurrentBatch, { taps, keepOnGpu, tokensOnly, timing }: RunOptions) {
+    const parts = resultSpans(this.plan, batch, tokensOnly).flatMap(({ parts }) => parts)
     return {
-      readback: keepOnGpu ? null : bytes,
-      handedOut: keepOnGpu ? rows.map((count) => count * rowBytes) : [],
-      taps: taps ? this.plan.taps.map(() => bytes) : [],
-      timedPasses: timing ? dispatches.length : 0,
+      readback: keepOnGpu ? null : sum(parts),
+      handedOut: keepOnGpu ? parts : [],
+      taps: taps ? this.plan.taps.map((tap) => sum(tapSpan(tap, batch).parts)) : [],
+      timedPasses: timing ? this.#stepsOf(batch, tokensOnly).length : 0,
     }
+  }
+
+  #stepsOf({ dispatches }: CurrentBatch, tokensOnly = false): readonly Dispatch[] {
+    return tokensOnly ? dispatches.slice(0, this.plan.towerSteps) : dispatches
   }
 
   /**
    * Records and submits the steps: at once, or whenever the work would keep the device busy too long, and then at most
    * one submit ahead of the device, so that an abort takes effect soon.
    */
-  async #record({ run, dispatches }: CurrentBatch, outputs: RunOutputs, { signal, timing }: RunOptions): Promise<void> {
+  async #record(batch: CurrentBatch, outputs: RunOutputs, options: RunOptions): Promise<void> {
+    const { signal, timing, tokensOnly } = options
     const { queue } = this.#gpu.device
     const budget = this.#flopsPerSecond === null ? FIRST_SUBMIT_FLOPS : this.#flopsPerSecond * SUBMIT_SECONDS
-    const bytes = (run.P ?? 0) * this.plan.width * FLOAT
     const recording = new Recording(this.#gpu.device, outputs.timer)
     let pending = 0
-    for (const [index, dispatch] of dispatches.entries()) {
+    for (const [index, dispatch] of this.#stepsOf(batch, tokensOnly).entries()) {
       if (pending > 0 && pending + dispatch.flops > budget) {
         const previous = queue.onSubmittedWorkDone()
         recording.submit()
@@ -160,40 +169,65 @@ export class Executor {
       if (timing === 'steps') recording.endPass()
       pending += dispatch.flops
       const tap = outputs.taps.length > 0 && outputs.taps[this.plan.taps.findIndex(({ step }) => step === index)]
-      if (tap) recording.copy(this.#workspace.buffer(dispatch.label), 0, tap, bytes)
+      if (tap) recording.copy(this.#workspace.buffer(dispatch.label), 0, tap, tap.size)
     }
-    const tokens = this.#workspace.buffer(this.plan.output)
-    if (outputs.readback) recording.copy(tokens, 0, outputs.readback, bytes)
-    let offset = 0
-    for (const buffer of outputs.handedOut) {
-      recording.copy(tokens, offset, buffer, buffer.size)
-      offset += buffer.size
-    }
+    this.#recordCopies(recording, resultSpans(this.plan, batch, tokensOnly), outputs)
     recording.resolveTimer()
     recording.submit()
   }
 
+  /** From the arena into the one buffer that is read back, or into one for each picture. */
+  #recordCopies(recording: Recording, spans: readonly ResultSpan[], { readback, handedOut }: RunOutputs): void {
+    let to = 0
+    let next = 0
+    for (const { value, parts } of spans) {
+      const from = this.#workspace.buffer(value)
+      const bytes = sum(parts)
+      if (readback) recording.copy(from, 0, readback, bytes, to)
+      to += bytes
+      let offset = 0
+      for (const part of parts) {
+        const buffer = handedOut[next++]
+        if (buffer) recording.copy(from, offset, buffer, part)
+        offset += part
+      }
+    }
+  }
+
   async #collect(batch: CurrentBatch, outputs: RunOutputs, start: number, options: RunOptions): Promise<RunResult> {
-    const { rows, run, dispatches } = batch
-    const bytes = (run.P ?? 0) * this.plan.width * FLOAT
-    const cut = (mapped: ArrayBuffer) => split(mapped, rows, this.plan.width)
+    const { timing, tokensOnly, signal } = options
+    const spans = resultSpans(this.plan, batch, tokensOnly)
+    const bytes = sum(spans.flatMap(({ parts }) => parts))
+    const dispatches = this.#stepsOf(batch, tokensOnly)
     try {
       this.#gpu.check() // mapping a destroyed buffer is an error of its own
-      const reading = outputs.readback && this.#readbacks.read(outputs.readback, bytes, cut)
-      const tokens = (await reading) ?? []
+      const reading =
+        outputs.readback && this.#readbacks.read(outputs.readback, bytes, (mapped) => cutResults(mapped, spans))
+      const read = (await reading) ?? []
       if (!reading) await this.#gpu.device.queue.onSubmittedWorkDone()
       this.#measure(dispatches, start)
       this.#gpu.check()
-      const taps = await Promise.all(outputs.taps.map((tap) => readBuffer(tap, bytes, cut)))
+      const taps = await Promise.all(outputs.taps.map((tap, i) => this.#readTap(tap, i, batch)))
       const times = (await outputs.timer?.read()) ?? []
-      throwIfAborted(options.signal, 'The encode')
+      throwIfAborted(signal, 'The encode')
       this.#gpu.check()
-      const gpuMs = options.timing ? sum(times) : null
-      const steps = options.timing === 'steps' ? dispatches.map((one, i) => stepTime(one, times[i] ?? 0)) : []
-      return { tokens, buffers: outputs.release(), taps, gpuMs, steps }
+      const gpuMs = timing ? sum(times) : null
+      const steps = timing === 'steps' ? dispatches.map((one, i) => stepTime(one, times[i] ?? 0)) : []
+      const buffers = [...outputs.release()]
+      const results = spans.map(({ name, parts, shapes }, i) => {
+        return { name, shapes, data: read[i] ?? [], buffers: buffers.splice(0, outputs.readback ? 0 : parts.length) }
+      })
+      return { results, taps, gpuMs, steps }
     } finally {
       outputs.free()
     }
+  }
+
+  async #readTap(buffer: GPUBuffer, index: number, batch: BatchTables): Promise<readonly Float32Array[]> {
+    const tap = this.plan.taps[index]
+    if (!tap) return []
+    const span = tapSpan(tap, batch)
+    return readBuffer(buffer, buffer.size, (mapped) => cutResults(mapped, [span])[0] ?? [])
   }
 
   /** The device's speed, from when it could begin with this batch. */
@@ -207,12 +241,6 @@ export class Executor {
 
 function stepTime({ label, kernel, flops }: Dispatch, ms: number): StepTime {
   return { label, kernel: kernel.name, variant: kernel.variant, ms, flops }
-}
-
-/** Copies packed rows out of a mapped buffer, picture by picture. */
-function split(mapped: ArrayBuffer, rows: readonly number[], width: number): Float32Array[] {
-  let start = 0
-  return rows.map((count) => new Float32Array(mapped.slice(start, (start += count * width * FLOAT))))
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,22 +1,17 @@
 import { SovitError } from '../errors.js'
 import { inputs, type Network, type Operation, type Parameter, type Value } from '../model/network.js'
 
-/** What one dispatch does: an operation, or several fused into one. */
+type Of<K extends Operation['op']> = Extract<Operation, { op: K }>
+
+/** What one dispatch does: an operation as it is, or several fused into one. */
 export type FusedStep =
   | {
       readonly kind: 'patch_embed'
       readonly out: Value
       readonly weight: Parameter
       readonly bias: Parameter
-      readonly table: Parameter
-    }
-  | {
-      readonly kind: 'layer_norm'
-      readonly out: Value
-      readonly x: Value
-      readonly weight: Parameter
-      readonly bias: Parameter
-      readonly eps: number
+      /** A row for each position of the table, or (a value) for each patch. */
+      readonly positions: Parameter | Value
     }
   | {
       readonly kind: 'matmul'
@@ -24,18 +19,10 @@ export type FusedStep =
       readonly x: Value
       /** Stacked by rows: q, k and v are one matrix. */
       readonly weights: readonly Parameter[]
-      readonly biases: readonly Parameter[]
-      readonly epilogue: 'bias' | 'gelu_tanh' | 'gelu_erf'
-      readonly residual: null
-    }
-  | {
-      readonly kind: 'matmul'
-      readonly out: Value
-      readonly x: Value
-      readonly weights: readonly Parameter[]
-      readonly biases: readonly Parameter[]
-      readonly epilogue: 'residual'
-      readonly residual: Value
+      readonly biases: readonly (Parameter | null)[]
+      readonly epilogue: 'bias' | 'gelu_tanh' | 'gelu_erf' | 'residual'
+      /** Of the epilogue `residual` alone. */
+      readonly residual: Value | null
     }
   | {
       readonly kind: 'attention'
@@ -43,21 +30,31 @@ export type FusedStep =
       readonly qkv: Value
       readonly heads: number
       readonly headSize: number
+      readonly within: 'picture' | 'window'
     }
+  | As<'layer_norm'>
+  | As<'cross_attention'>
+  | As<'interpolate'>
+  | As<'sincos'>
+  | As<'windows'>
+  | As<'mean'>
 
-type Of<K extends Operation['op']> = Extract<Operation, { op: K }>
+/** An operation with a dispatch of its own. */
+type As<K extends Operation['op']> = Of<K> & { readonly kind: K }
 
 /**
  * Fuses what one kernel can do at once: positions into the patch embedding; q, k and v into one product; GELU and
  * residual into the product before them. Seven dispatches a block remain: norm, qkv, attention, out + residual, norm,
- * fc1 + GELU, fc2 + residual.
+ * fc1 + GELU, fc2 + residual. What is learned or lies side by side anyway (`learned`, `merge`) needs none.
  */
 export function fuse(network: Network): readonly FusedStep[] {
   const makers = new Map(network.operations.map((operation) => [operation.out, operation]))
   const uses = new Map<Value, number>()
-  for (const value of [...network.operations.flatMap(inputs), network.output, ...network.taps]) {
+  const outputs = network.outputs.map(({ value }) => value)
+  for (const value of [...network.operations.flatMap(inputs), ...outputs, ...network.taps]) {
     uses.set(value, (uses.get(value) ?? 0) + 1)
   }
+  const absorbed = new Set(network.operations.flatMap(absorbs))
 
   /** The operation that makes `value`, when it is of kind `op` and nobody else uses the value. */
   const sole = <K extends Operation['op']>(value: Value, op: K): Of<K> => {
@@ -70,36 +67,47 @@ export function fuse(network: Network): readonly FusedStep[] {
 
   return network.operations.flatMap((operation): FusedStep[] => {
     switch (operation.op) {
-      case 'patch_embed':
+      case 'patch_embed': // computed by the step that adds positions
+      case 'learned':
+      case 'merge':
+        return []
       case 'linear':
-        return [] // computed by the step that uses it
+        return absorbed.has(operation.out) ? [] : [product(operation.out, [operation])]
       case 'position': {
         const { weight, bias } = sole(operation.x, 'patch_embed')
-        return [{ kind: 'patch_embed', out: operation.out, weight, bias, table: operation.table }]
-      }
-      case 'layer_norm': {
-        const { out, x, weight, bias, eps } = operation
-        return [{ kind: 'layer_norm', out, x, weight, bias, eps }]
+        return [{ kind: 'patch_embed', out: operation.out, weight, bias, positions: operation.table }]
       }
       case 'attention': {
         const parts = [operation.q, operation.k, operation.v].map((value) => sole(value, 'linear'))
-        const product = stack(`${operation.out}/qkv`, parts)
-        const { out, heads, headSize } = operation
-        return [product, { kind: 'attention', out, qkv: product.out, heads, headSize }]
+        const qkv = product(`${operation.out}/qkv`, parts)
+        const { out, heads, headSize, within } = operation
+        return [qkv, { kind: 'attention', out, qkv: qkv.out, heads, headSize, within }]
       }
       case 'gelu': {
-        const product = stack(operation.out, [sole(operation.x, 'linear')])
-        return [{ ...product, epilogue: operation.form === 'tanh' ? 'gelu_tanh' : 'gelu_erf' }]
+        const epilogue = operation.form === 'tanh' ? 'gelu_tanh' : 'gelu_erf'
+        return [{ ...product(operation.out, [sole(operation.x, 'linear')]), epilogue }]
       }
       case 'add': {
-        const product = stack(operation.out, [sole(operation.y, 'linear')])
-        return [{ ...product, epilogue: 'residual', residual: operation.x }]
+        const { out, x, y } = operation
+        if (makers.get(y)?.op === 'interpolate') {
+          const { weight, bias } = sole(x, 'patch_embed')
+          return [{ kind: 'patch_embed', out, weight, bias, positions: y }]
+        }
+        return [{ ...product(out, [sole(y, 'linear')]), epilogue: 'residual', residual: x }]
       }
+      default:
+        return [{ ...operation, kind: operation.op } as FusedStep]
     }
   })
 }
 
-function stack(out: Value, parts: readonly Of<'linear'>[]) {
+/** Values that the step of an operation computes itself. */
+function absorbs(operation: Operation): readonly Value[] {
+  if (operation.op === 'attention') return [operation.q, operation.k, operation.v]
+  return operation.op === 'gelu' ? [operation.x] : operation.op === 'add' ? [operation.y] : []
+}
+
+function product(out: Value, parts: readonly Of<'linear'>[]) {
   const x = parts[0]?.x
   if (x === undefined || parts.some((part) => part.x !== x)) {
     throw new SovitError('BAD_CONFIG', `'${out}' stacks products of different inputs.`)
@@ -113,12 +121,12 @@ function stack(out: Value, parts: readonly Of<'linear'>[]) {
 export function stepInputs(step: FusedStep): readonly Value[] {
   switch (step.kind) {
     case 'patch_embed':
-      return []
-    case 'layer_norm':
-      return [step.x]
+      return typeof step.positions === 'string' ? [step.positions] : []
     case 'matmul':
       return step.residual === null ? [step.x] : [step.x, step.residual]
     case 'attention':
       return [step.qkv]
+    default:
+      return inputs(step)
   }
 }

@@ -5,15 +5,14 @@ import { PassTimer } from './timer.js'
 
 /** What one run gives, in bytes. */
 export interface OutputSizes {
-  /** Packed tokens that are read back, or null when they stay on the device. */
+  /** All results that are read back, one after another; or null when they stay on the device. */
   readonly readback: number | null
-  /** Tokens of each picture that stay on the device. */
+  /** Results that stay on the device, each of one picture. */
   readonly handedOut: readonly number[]
   readonly taps: readonly number[]
   /** Passes to time; 0 for none. */
   readonly timedPasses: number
 }
-
 /** Where the results of one run go. Everything but the shared readback is made for it alone. */
 export class RunOutputs {
   readonly readback: GPUBuffer | null
@@ -39,7 +38,7 @@ export class RunOutputs {
           made.push(buffer)
           return buffer
         }
-        const handedOut = sizes.handedOut.map((size, i) => make(`tokens.${i}`, size, STORAGE | COPY_SRC | COPY_DST))
+        const handedOut = sizes.handedOut.map((size, i) => make(`result.${i}`, size, STORAGE | COPY_SRC | COPY_DST))
         const taps = sizes.taps.map((size, i) => make(`hidden states.${i}`, size, MAP_READ | COPY_DST))
         return new RunOutputs(gpu, readback, handedOut, taps, timer)
       })

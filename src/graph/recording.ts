@@ -25,9 +25,9 @@ export class Recording {
     this.#pass.dispatchWorkgroups(x, y, z)
   }
 
-  copy(from: GPUBuffer, offset: number, to: GPUBuffer, bytes: number): void {
+  copy(from: GPUBuffer, offset: number, to: GPUBuffer, bytes: number, toOffset = 0): void {
     this.endPass()
-    this.#commands().copyBufferToBuffer(from, offset, to, 0, bytes)
+    this.#commands().copyBufferToBuffer(from, offset, to, toOffset, bytes)
   }
 
   endPass(): void {

@@ -3,7 +3,10 @@ import type { Gpu } from '../gpu/device.js'
 import type { Kernel, RunSizes } from '../gpu/kernel.js'
 import { allocating } from '../gpu/memory.js'
 import type { Pipeline } from '../gpu/pipeline.js'
-import type { Operand, Plan, RunBuffer } from './plan.js'
+import type { Value } from '../model/network.js'
+import type { BatchTables } from './batch.js'
+import type { Operand, Plan, Step } from './plan.js'
+import { countRows } from './shapes.js'
 
 /** A step with its pipeline and its buffers. */
 interface BoundStep {
@@ -19,7 +22,16 @@ export interface Dispatch extends BoundStep {
   readonly flops: number
 }
 
+/** Room for a batch: P patches, V pixel values, G groups, and bytes of each table. */
+interface Capacity {
+  readonly P: number
+  readonly V: number
+  readonly G: number
+  readonly tables: readonly number[]
+}
+
 const WORD = 4
+const NOTHING: Capacity = { P: 0, V: 0, G: 0, tables: [] }
 
 /**
  * The buffers that depend on how large a batch is, and the bind groups over them. They grow to the largest batch seen
@@ -30,9 +42,9 @@ export class Workspace {
   readonly #plan: Plan
   readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
   readonly #weights: readonly GPUBufferBinding[]
-  #capacity: RunSizes = { P: 0, V: 0, T: 0 }
+  #capacity: Capacity = NOTHING
   #slots: readonly GPUBuffer[] = []
-  #run: Readonly<Record<RunBuffer, GPUBuffer>> | null = null
+  #tables: readonly GPUBuffer[] = []
   #steps: readonly BoundStep[] = []
 
   constructor(gpu: Gpu, plan: Plan, pipelines: ReadonlyMap<Kernel, Pipeline>, weights: readonly GPUBufferBinding[]) {
@@ -43,8 +55,10 @@ export class Workspace {
   }
 
   /** All steps for the sizes of a batch that fits. */
-  dispatches(run: RunSizes): readonly Dispatch[] {
-    return this.#steps.map((step) => {
+  dispatches(batch: BatchTables): readonly Dispatch[] {
+    const { steps } = this.#plan
+    return this.#steps.map((step, i) => {
+      const run = runOf(steps[i], batch)
       return { ...step, workgroups: step.kernel.workgroups(run), flops: step.kernel.flops(run) }
     })
   }
@@ -53,7 +67,7 @@ export class Workspace {
   get limits(): { readonly rows: number; readonly values: number } {
     const { maxStorageBufferBindingSize, maxBufferSize } = this.#gpu.device.limits
     const bytes = Math.min(maxStorageBufferBindingSize, maxBufferSize)
-    const widest = Math.max(...this.#plan.arena.slots)
+    const widest = Math.max(...this.#plan.arena.slots.map((slot) => (slot.per === 'patch' ? slot.bytes : 0)))
     return { rows: Math.floor(bytes / widest), values: Math.floor(bytes / WORD) }
   }
 
@@ -61,17 +75,21 @@ export class Workspace {
    * Makes room for a batch; says whether everything is new, and empty. On failure everything is freed, and a smaller
    * batch may be tried.
    */
-  async reserve(run: RunSizes): Promise<boolean> {
-    const fits = (['P', 'V', 'T'] as const).every((name) => (run[name] ?? 0) <= (this.#capacity[name] ?? 0))
-    if (fits) return false
-    const grown = Object.fromEntries(
-      Object.entries(run).map(([name, size]) => [name, Math.max(size, this.#capacity[name] ?? 0)]),
-    )
+  async reserve({ run, tables }: BatchTables): Promise<boolean> {
+    const { P, V, G, tables: bytes } = this.#capacity
+    const fits = run.P <= P && run.V <= V && run.G <= G
+    if (fits && tables.every(({ byteLength }, i) => byteLength <= (bytes[i] ?? 0))) return false
+    const grown = {
+      P: Math.max(run.P, P),
+      V: Math.max(run.V, V),
+      G: Math.max(run.G, G),
+      tables: tables.map(({ byteLength }, i) => Math.max(byteLength, bytes[i] ?? 0)),
+    }
     this.free()
     try {
       await allocating(this.#gpu.device, `a batch of ${grown.P} patches`, () => {
         this.#allocate(grown)
-        this.#steps = this.#plan.steps.map((step) => this.#bind(step.label, step.kernel, step.operands))
+        this.#steps = this.#plan.steps.map((step) => this.#bind(step))
       })
     } catch (error) {
       this.free()
@@ -81,41 +99,47 @@ export class Workspace {
     return true
   }
 
-  write(name: RunBuffer, data: Uint32Array | Float32Array, offsetBytes = 0): void {
-    this.#gpu.device.queue.writeBuffer(this.runBuffer(name), offsetBytes, data.buffer, data.byteOffset, data.byteLength)
+  /** The tables of a batch; its pixels are written for themselves. */
+  write({ tables }: BatchTables): void {
+    tables.forEach((data, i) => {
+      if (data.length > 0) this.#gpu.device.queue.writeBuffer(this.#table(i), 0, data.buffer)
+    })
+  }
+
+  /** The buffer of the pixels. It lives until the next `reserve`. */
+  get pixels(): GPUBuffer {
+    return this.#table(this.#plan.tables.findIndex(({ kind }) => kind === 'pixels'))
   }
 
   /** The buffer in which a value lives, from the step that makes it to its last use. */
-  buffer(value: string): GPUBuffer {
+  buffer(value: Value): GPUBuffer {
     const buffer = this.#slots[this.#plan.arena.slotOf.get(value) ?? -1]
     if (!buffer) throw new SovitError('BAD_CONFIG', `'${value}' has no place in the arena.`)
     return buffer
   }
 
   free(): void {
-    const run = this.#run ? Object.values(this.#run) : []
-    for (const buffer of [...this.#slots, ...run]) this.#gpu.memory.destroy(buffer)
+    for (const buffer of [...this.#slots, ...this.#tables]) this.#gpu.memory.destroy(buffer)
     this.#slots = []
-    this.#run = null
+    this.#tables = []
     this.#steps = []
-    this.#capacity = { P: 0, V: 0, T: 0 }
+    this.#capacity = NOTHING
   }
 
-  #allocate({ P = 0, V = 0, T = 0 }: RunSizes): void {
+  #allocate({ P, V, G, tables }: Capacity): void {
     const { memory } = this.#gpu
-    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST
-    this.#slots = this.#plan.arena.slots.map((bytesPerRow, slot) =>
-      memory.create(`arena.${slot}`, bytesPerRow * P, storage | GPUBufferUsage.COPY_SRC),
-    )
-    this.#run = {
-      pixels: memory.create('pixels', V * WORD, storage),
-      patches: memory.create('patches', P * 4 * WORD, storage),
-      tiles: memory.create('tiles', T * 4 * WORD, storage),
-      size: memory.create('size', 4 * WORD, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST),
-    }
+    const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
+    this.#slots = this.#plan.arena.slots.map(({ per, bytes }, slot) => {
+      const size = countRows({ per, times: bytes }, P, G)
+      return memory.create(`arena.${slot}`, size, STORAGE | COPY_DST | COPY_SRC)
+    })
+    this.#tables = this.#plan.tables.map(({ kind }, i) => {
+      const size = kind === 'pixels' ? V * WORD : (tables[i] ?? 0)
+      return memory.create(kind, size, (kind === 'size' ? UNIFORM : STORAGE) | COPY_DST)
+    })
   }
 
-  #bind(label: string, kernel: Kernel, operands: readonly Operand[]): BoundStep {
+  #bind({ label, kernel, operands }: Step): BoundStep {
     const compiled = this.#pipelines.get(kernel)
     if (!compiled) throw new SovitError('SHADER', `Kernel '${kernel.name}' was not compiled.`)
     const entries = operands.map((operand, binding) => ({ binding, resource: this.#operand(operand) }))
@@ -127,8 +151,8 @@ export class Workspace {
     switch (operand.kind) {
       case 'value':
         return { buffer: this.buffer(operand.value) }
-      case 'run':
-        return { buffer: this.runBuffer(operand.name) }
+      case 'table':
+        return { buffer: this.#table(operand.index) }
       case 'weight': {
         const place = this.#weights[operand.index]
         if (!place) throw new SovitError('BAD_CONFIG', `Weight ${operand.index} was not uploaded.`)
@@ -137,9 +161,22 @@ export class Workspace {
     }
   }
 
-  /** A buffer of what a batch brings with it. It lives until the next `reserve`. */
-  runBuffer(name: RunBuffer): GPUBuffer {
-    if (!this.#run) throw new SovitError('BAD_CONFIG', 'The workspace was not reserved.')
-    return this.#run[name]
+  #table(index: number): GPUBuffer {
+    const buffer = this.#tables[index]
+    if (!buffer) throw new SovitError('BAD_CONFIG', 'The workspace was not reserved.')
+    return buffer
   }
+}
+
+/** A batch's sizes as the kernel of a step calls them. */
+function runOf(step: Step | undefined, { run: { P, V, G }, tables }: BatchTables): RunSizes {
+  if (!step) return {}
+  const rows = { P: countRows(step.rows, P, G), V, B: G }
+  if (step.kernel.queryTile === undefined) return rows
+  const place = step.kernel.bindings.findIndex(({ name }) => name === 'tiles')
+  const operand = step.operands[place]
+  const tiles = (operand?.kind === 'table' && tables[operand.index]) || []
+  let A = 0
+  for (let t = 0; t < tiles.length; t += 4) A += (tiles[t + 1] ?? 0) * (tiles[t + 3] ?? 0)
+  return { ...rows, T: tiles.length / 4, A }
 }

@@ -6,8 +6,26 @@ import { SovitError } from '../errors.js'
  * - `navit-float32`: the same with the float32 roundings of the released PyTorch code on an x86-64 CPU, which comes out
  *   one lower at some exact multiples (n = 25, 49, 50, 55, …; none for 448 pixels)
  * - `table`: the table as it is, for a grid of its own size
+ * - `bicubic`: the table stretched to the grid, as transformers does for SigLIP (a = −0.75, no antialiasing)
+ * - `bicubic-antialias`: as timm does (a = −0.5)
+ * - `bilinear-antialias`: as SigLIP 2 NaFlex does
+ * - `row0`: as the released code of MiniCPM-Llama3-V 2.5, which never says the grid: patch k takes column ⌊S·k/P⌋ of row 0
  */
-export type PositionMode = 'navit' | 'navit-float32' | 'table'
+export type PositionMode =
+  'navit' | 'navit-float32' | 'table' | 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias' | 'row0'
+
+/** What each output along one axis takes of the table's rows, or columns. */
+export type AxisTaps = readonly (readonly { readonly index: number; readonly weight: number }[])[]
+
+/** Positions of a grid: a row of the table for each patch, in raster order, or how the table is stretched. */
+export type GridPositions = Uint32Array | { readonly rows: AxisTaps; readonly columns: AxisTaps }
+
+type StretchMode = 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias'
+
+/** Whether positions are computed from the table, rather than looked up in it. */
+export function isStretched(mode: PositionMode): mode is StretchMode {
+  return mode === 'bicubic' || mode === 'bicubic-antialias' || mode === 'bilinear-antialias'
+}
 
 /** Side of MiniCPM-V's position table: 980 pixels in patches of 14. */
 const NAVIT_SIDE = 70
@@ -40,17 +58,18 @@ export function patchGrid(
  *
  * @param grid [rows, columns] of the picture, in patches; either may be above S
  * @param side S: the table has S·S rows
+ * @param longest of `row0`: patches of the largest slice of the picture; default its own
  * @returns [rows·columns], raster order, each below S·S
  * @throws SovitError `BAD_POSITIONS` for `table` when the grid is not S×S, or for a grid or side that is not positive
  */
-export function positionIds(grid: readonly [number, number], side: number, mode: PositionMode): Uint32Array {
+export function positionIds(
+  grid: readonly [number, number],
+  side: number,
+  mode: Exclude<PositionMode, StretchMode>,
+  longest = grid[0] * grid[1],
+): Uint32Array {
   const [rows, columns] = grid
-  if (![rows, columns, side].every((n) => Number.isInteger(n) && n > 0)) {
-    throw new SovitError(
-      'BAD_POSITIONS',
-      `A grid of ${rows}×${columns} patches on a table of side ${side}: all three must be positive whole numbers.`,
-    )
-  }
+  checkGrid(grid, side)
   if (mode === 'table' && (rows !== side || columns !== side)) {
     throw new SovitError(
       'BAD_POSITIONS',
@@ -58,6 +77,7 @@ export function positionIds(grid: readonly [number, number], side: number, mode:
         "Resize the picture to the table's grid, or choose positions 'navit', which serves any grid.",
     )
   }
+  if (mode === 'row0') return Uint32Array.from(floatBuckets(longest, side).slice(0, rows * columns))
   const bucket = mode === 'navit-float32' ? floatBuckets : integerBuckets
   const rowOf = bucket(rows, side)
   const columnOf = bucket(columns, side)
@@ -65,6 +85,14 @@ export function positionIds(grid: readonly [number, number], side: number, mode:
     const row = rowOf[Math.floor(patch / columns)] ?? 0
     return row * side + (columnOf[patch % columns] ?? 0)
   })
+}
+
+function checkGrid([rows, columns]: readonly [number, number], side: number): void {
+  if ([rows, columns, side].every((n) => Number.isInteger(n) && n > 0)) return
+  throw new SovitError(
+    'BAD_POSITIONS',
+    `A grid of ${rows}×${columns} patches on a table of side ${side}: all three must be positive whole numbers.`,
+  )
 }
 
 /** ⌊S·i/n⌋ for i < n. The identity for n = S, which is what `table` asks for. */
@@ -87,25 +115,40 @@ function floatBuckets(n: number, side: number): number[] {
   })
 }
 
-/** Position rows of the grids seen last: a stream of pictures has one grid, a sliced picture two or three. */
+interface KnownGrid {
+  readonly grid: readonly [number, number]
+  readonly longest: number
+  readonly positions: GridPositions
+}
+
+/** Positions of the grids seen last: a stream of pictures has one grid, a sliced picture two or three. */
 export class GridTables {
   static readonly #MOST = 16
-  readonly #side: number
-  readonly #mode: PositionMode
-  readonly #tables: { readonly grid: readonly [number, number]; readonly ids: Uint32Array }[] = []
+  readonly #make: (grid: readonly [number, number], longest: number) => GridPositions
+  readonly #known: KnownGrid[] = []
 
-  constructor(side: number, mode: PositionMode) {
-    this.#side = side
-    this.#mode = mode
+  /** Of a table of S = `side`. What stretches tables is a file of its own, which few checkpoints need. */
+  static async open(side: number, mode: PositionMode): Promise<GridTables> {
+    if (!isStretched(mode)) return new GridTables((grid, longest) => positionIds(grid, side, mode, longest))
+    const { axisTaps } = await import('./interpolation.js')
+    return new GridTables((grid) => {
+      checkGrid(grid, side)
+      return { rows: axisTaps(grid[0], side, mode), columns: axisTaps(grid[1], side, mode) }
+    })
   }
 
-  /** See `positionIds`. The same grid gives the same array. */
-  positions(grid: readonly [number, number]): Uint32Array {
-    const known = this.#tables.find((table) => table.grid[0] === grid[0] && table.grid[1] === grid[1])
-    if (known) return known.ids
-    const ids = positionIds(grid, this.#side, this.#mode)
-    this.#tables.unshift({ grid, ids })
-    this.#tables.length = Math.min(this.#tables.length, GridTables.#MOST)
-    return ids
+  private constructor(make: (grid: readonly [number, number], longest: number) => GridPositions) {
+    this.#make = make
+  }
+
+  /** See `positionIds`. The same grid gives the same object. */
+  positions(grid: readonly [number, number], longest = grid[0] * grid[1]): GridPositions {
+    const same = (one: KnownGrid) => one.grid[0] === grid[0] && one.grid[1] === grid[1] && one.longest === longest
+    const known = this.#known.find(same)
+    if (known) return known.positions
+    const positions = this.#make(grid, longest)
+    this.#known.unshift({ grid, longest, positions })
+    this.#known.length = Math.min(this.#known.length, GridTables.#MOST)
+    return positions
   }
 }

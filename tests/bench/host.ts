@@ -83,7 +83,7 @@ async function fullExecutor(gpu: Gpu): Promise<Executor> {
     gpu.device.limits
   const traits = { arithmetic: 'f32', software: false, matrix: null, workgroupBytes, invocations } as const
   const kernels = await KernelCatalog.open(traits)
-  const plan = planNetwork(sovit(config), config, { precision: 'f32', stored: () => 'bf16', kernels })
+  const plan = planNetwork(sovit(config), { precision: 'f32', stored: () => 'bf16', kernels })
   const pipelines = await compile(
     gpu.device,
     plan.steps.map(({ kernel }) => kernel),

@@ -41,7 +41,7 @@ it('goes on with the next arithmetic where a driver refuses matrices', async ({ 
   const configs = [{ component: 'f16', result: 'f32', M: 8, N: 8, K: 16 }] as const
   const info = { ...gpu.info, software: false, matrixUnits: { lanes: 8, demand: false, largest: 8, configs } }
   const pretending = Object.create(gpu, { info: { value: info }, device: { value: gpu.device } }) as Gpu
-  const tower = { config: sovit400m(1), tensors: new Map() }
+  const tower = { positions: 'table' as const, config: sovit400m(1), tensors: new Map() }
   const chosen = await choosePlan(pretending, tower, 'f16', { tuning: false })
   expect(chosen.arithmetic).toBe('f16')
   await expect(choosePlan(pretending, tower, 'f16', { tuning: false, arithmetic: 'matrix' })).rejects.toMatchObject({

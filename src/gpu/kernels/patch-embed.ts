@@ -8,8 +8,8 @@ export interface PatchEmbedSpec {
   readonly patch: number
   /** Width; a multiple of 4. */
   readonly C: number
-  /** Side of the position table. */
-  readonly S: number
+  /** Side of the position table; null: it has a row for each patch, in their order. */
+  readonly S: number | null
   readonly weight: WeightType
   readonly table: WeightType
   /** Default `32x32`. No tile changes a bit of the result. */
@@ -63,11 +63,11 @@ export function patchEmbed({ patch, C, S, weight, table, tile: variant = '32x32'
       { name: 'patches', access: 'read', type: 'u32', shape: ['P', 4] },
       { name: 'weight', access: 'read', type: weight, shape: ['C', 'K'] },
       { name: 'bias', access: 'read', type: 'f32', shape: ['C'] },
-      { name: 'table', access: 'read', type: table, shape: ['S', 'S', 'C'] },
+      { name: 'table', access: 'read', type: table, shape: S === null ? ['P', 'C'] : ['S', 'S', 'C'] },
       { name: 'y', access: 'write', type: 'f32', shape: ['P', 'C'] },
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
-    dims: { K, C, S },
+    dims: { K, C, S: S ?? 0 },
     workgroupBytes: variant === '32x32' ? (tile.rows + tile.columns) * K_STEP * 4 : 0,
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(C / tile.columns), Math.ceil(P / tile.rows), 1],

@@ -13,6 +13,7 @@ beforeAll(async () => {
 
 /** Pictures in pixels, [width, height]; only their whole patches are embedded. */
 interface Case extends PatchEmbedSpec {
+  readonly S: number
   readonly weight: FloatType
   readonly table: FloatType
   readonly pictures: readonly (readonly [number, number])[]

@@ -1,15 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cutBatches, packBatch, type BatchImage } from '../../../src/graph/batch.js'
+import type { RunTable } from '../../../src/graph/tables.js'
+import { PATCHES } from '../../../src/model/network.js'
 import { positionIds } from '../../../src/model/positions.js'
 
 const PATCH = 2
+const TABLES: RunTable[] = [
+  { kind: 'patches' },
+  { kind: 'tiles', rows: PATCHES, within: 'picture' },
+  { kind: 'size', rows: PATCHES },
+]
 
 /** A picture whose every value is its own: `offset` plus its index. */
-function image(height: number, width: number, offset = 0): BatchImage & { readonly data: Float32Array } {
+function image(height: number, width: number, offset = 0) {
   const grid = [Math.floor(height / PATCH), Math.floor(width / PATCH)] as const
   const data = Float32Array.from({ length: 3 * height * width }, (_, i) => offset + i)
-  return { data, height, width, grid, positions: positionIds(grid, 5, 'navit') }
+  return { data, height, width, grid, positions: positionIds(grid, 5, 'navit') } satisfies BatchImage
 }
 
 const sizes = fc.array(fc.tuple(fc.integer({ min: PATCH, max: 11 }), fc.integer({ min: PATCH, max: 11 })), {
@@ -22,7 +29,8 @@ describe('packBatch', () => {
       fc.property(sizes, (all) => {
         const images = all.map(([height, width], i) => image(height, width, 1000 * i))
         const packed = images.flatMap(({ data }) => [...data])
-        const { patches, run } = packBatch(images, PATCH, 4)
+        const { tables, run } = packBatch(images, PATCH, TABLES, 4)
+        const patches = Uint32Array.from(tables[0] ?? [])
         expect(run.V).toBe(packed.length)
         let row = 0
         for (const { data, height, width, grid, positions } of images) {
@@ -49,16 +57,14 @@ describe('packBatch', () => {
   test('attention tiles cover every row once and never reach into another picture', () => {
     const QUERIES = 4
     const images = [image(6, 6), image(2, 2), image(4, 10)]
-    const { tiles, run, size } = packBatch(images, PATCH, QUERIES)
-    expect(run.T).toBe(tiles.length / 4)
-    expect(run.A).toBe(9 * 9 + 1 + 10 * 10)
+    const [, tiles = new Uint32Array(), size = []] = packBatch(images, PATCH, TABLES, QUERIES).tables
     expect([...size]).toEqual([20, 0, 0, 0])
     const segments = [
       [0, 9],
       [9, 1],
       [10, 10],
     ] // first row and rows of each picture
-    const covered = Array.from({ length: run.T ?? 0 }, (_, t) => tiles.subarray(t * 4, t * 4 + 4)).flatMap((tile) => {
+    const covered = Array.from({ length: tiles.length / 4 }, (_, t) => tiles.subarray(t * 4, t * 4 + 4)).flatMap((tile) => {
       const [query = NaN, count = NaN, begin = NaN, rows = NaN] = tile
       expect(segments).toContainEqual([begin, rows])
       expect(count).toBeLessThanOrEqual(QUERIES)
@@ -79,7 +85,7 @@ describe('cutBatches', () => {
         expect(batches.flat()).toEqual(images)
         for (const batch of batches) {
           expect(batch.length).toBeGreaterThan(0)
-          const { run } = packBatch(batch, PATCH, 4)
+          const { run } = packBatch(batch, PATCH, TABLES, 4)
           expect(run.P).toBeLessThanOrEqual(rows)
           expect(run.V).toBeLessThanOrEqual(values)
         }

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { fuse } from '../../../src/graph/fuse.js'
 import { planNetwork } from '../../../src/graph/plan.js'
-import { columns } from '../../../src/graph/shapes.js'
+import { shapes } from '../../../src/graph/shapes.js'
 import { KernelCatalog } from '../../../src/gpu/catalog.js'
 import { type VisionConfig, TOWER_ALONE } from '../../../src/model/config.js'
 import { towerTensors } from '../../../src/model/layouts.js'
-import type { Network, Operation, Parameter } from '../../../src/model/network.js'
+import { PATCHES, type Network, type Operation, type Parameter } from '../../../src/model/network.js'
 import { sovit } from '../../../src/model/sovit.js'
 
 /** SoViT-400m/14 of MiniCPM-V. */
@@ -30,10 +30,10 @@ const kernels = await KernelCatalog.open({
   workgroupBytes: 16384,
   invocations: 256,
 })
-const plan = planNetwork(network, BIG, { precision: 'f32', stored: () => 'bf16', kernels })
+const plan = planNetwork(network, { precision: 'f32', stored: () => 'bf16', kernels })
 
 function parameters(operation: Operation): Parameter[] {
-  return Object.values(operation).filter((value): value is Parameter => typeof value === 'object' && 'shape' in value)
+  return Object.values(operation).filter((value): value is Parameter => typeof value === 'object' && value !== null && 'shape' in value)
 }
 
 /** The network with one of its operations changed. */
@@ -54,10 +54,10 @@ describe('the network', () => {
   })
 
   test('taps the embeddings and every block, all as wide as the stream', () => {
-    const widths = columns(network)
-    expect(network.taps.map((tap) => widths.get(tap))).toEqual(Array(28).fill(1152))
+    const known = shapes(network)
+    expect(network.taps.map((tap) => known.get(tap)?.columns)).toEqual(Array(28).fill(1152))
     expect(network.taps.slice(0, 2)).toEqual(['embeddings', 'layer.0'])
-    expect(widths.get('layer.3/gelu')).toBe(4304)
+    expect(known.get('layer.3/gelu')).toEqual({ rows: PATCHES, columns: 4304 })
   })
 
   test.each<[string, string, Record<string, unknown>, RegExp]>([
@@ -70,7 +70,7 @@ describe('the network', () => {
     ['a value that nobody made', 'layer.0/norm1', { x: 'nothing' }, /nothing/],
     ['a value made twice', 'layer.0/norm2', { out: 'layer.0/norm1' }, /layer\.0\/norm1.*twice/],
   ])('%s is an error', (_, out, change, message) => {
-    const wrong = () => columns(changed(out, change))
+    const wrong = () => shapes(changed(out, change))
     expect(wrong).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }))
     expect(wrong).toThrow(message)
   })
@@ -132,7 +132,7 @@ describe('the plan', () => {
       new Set(weights.filter((weight) => label.test(weight.label)).map(({ format }) => format))
     expect(formats(/fc1\.weight|position_embedding/)).toEqual(new Set(['bf16']))
     expect(formats(/bias|norm/)).toEqual(new Set(['f32']))
-    const half = planNetwork(network, BIG, { precision: 'f16', stored: () => 'bf16', kernels })
+    const half = planNetwork(network, { precision: 'f16', stored: () => 'bf16', kernels })
     expect(formats(/fc1\.weight|position_embedding/, half)).toEqual(new Set(['f16']))
     expect(formats(/bias|norm/, half)).toEqual(new Set(['f32']))
   })
@@ -140,7 +140,7 @@ describe('the plan', () => {
   test('compiles each kernel once for all blocks, and needs a handful of buffers', () => {
     expect(new Set(plan.steps.map(({ kernel }) => kernel)).size).toBe(7)
     // Never fewer than what fc1 reads and writes while the stream waits: 2·C + F.
-    const widest = plan.arena.slots.reduce((sum, bytes) => sum + bytes, 0)
+    const widest = plan.arena.slots.reduce((sum, { bytes }) => sum + bytes, 0)
     expect(widest).toBeGreaterThanOrEqual((2 * 1152 + 4304) * 4)
     expect(widest).toBeLessThanOrEqual(1.5 * (2 * 1152 + 4304) * 4)
   })

@@ -1,0 +1,48 @@
+import type { BatchImage } from '../graph/batch.js'
+import type { RunResult } from '../graph/executor.js'
+import type { Result } from '../graph/results.js'
+import type { EncodeOptions, Encoding, Features, PositionMode } from './types.js'
+
+/** What a run gave for each picture of its batch. Of frames that a resampler looks at together, the first has its result. */
+export function encodingsOf(
+  images: readonly BatchImage[],
+  { results, taps, gpuMs }: RunResult,
+  positions: PositionMode,
+  { hiddenStates, gpuTime }: EncodeOptions,
+): Encoding[] {
+  const [tokens, ...heads] = results
+  let group = -1
+  return images.map(({ grid, joins }, i) => {
+    if (!joins) group++
+    const { data, buffer, dims, type } = featuresOf(tokens, i)
+    return {
+      tokens: data,
+      dims: [dims[0] ?? 0, dims[1] ?? 0],
+      type,
+      grid,
+      positions,
+      ...Object.fromEntries(heads.flatMap((head) => headOf(head, i, joins ? null : group))),
+      ...(hiddenStates && { hiddenStates: taps.flatMap((tap) => tap[i] ?? []) }),
+      ...(buffer && { buffer }),
+      ...(gpuTime && { gpuMs: gpuMs ?? 0 }),
+    }
+  })
+}
+
+function headOf(head: Result, picture: number, group: number | null): [string, Features][] {
+  if (head.name === 'merged') return [[head.name, featuresOf(head, picture)]]
+  if (group === null) return []
+  const features = featuresOf(head, group)
+  // One vector of a picture is no matrix of one row.
+  return [[head.name, head.name === 'pooled' ? { ...features, dims: features.dims.slice(1) } : features]]
+}
+
+function featuresOf(result: Result | undefined, part: number): Features {
+  const buffer = result?.buffers[part]
+  return {
+    data: result?.data[part] ?? new Float32Array(),
+    dims: result?.shapes[part] ?? [],
+    type: 'float32',
+    ...(buffer && { buffer }),
+  }
+}

@@ -1,0 +1,217 @@
+import { SovitError } from '../errors.js'
+import type { Alternatives } from '../gpu/catalog.js'
+import type { Kernel } from '../gpu/kernel.js'
+import type { Network, Value } from '../model/network.js'
+import type { FusedStep } from './fuse.js'
+import type { Operand, PlanChoices, Step } from './plan.js'
+import type { Shape } from './shapes.js'
+import { sameTable, type RunTable } from './tables.js'
+import { WeightList, type WeightOperand } from './weights.js'
+
+interface Specialised {
+  readonly alternatives: Alternatives
+  /** By the names of the kernel's bindings; `y` and `size` are added. */
+  readonly operands: Readonly<Record<string, Operand>>
+}
+
+type Fused<K extends FusedStep['kind']> = Extract<FusedStep, { kind: K }>
+
+/** Chooses a kernel for each fused step, and says what its bindings stand for. */
+export class StepPlanner {
+  readonly weights: WeightList
+  readonly tables: RunTable[] = []
+  readonly #choices: PlanChoices
+  readonly #shapes: ReadonlyMap<Value, Shape>
+  /** Values that are f32 in every precision. */
+  readonly #wide: ReadonlySet<Value>
+  /** Values that are another one's rows side by side, or a weight. */
+  readonly #merged = new Map<Value, Value>()
+  readonly #learned = new Map<Value, WeightOperand>()
+
+  constructor(network: Network, known: ReadonlyMap<Value, Shape>, steps: readonly FusedStep[], choices: PlanChoices) {
+    this.weights = new WeightList(choices.precision, choices.stored)
+    this.#choices = choices
+    this.#shapes = new Map([...known, ...stacked(steps, known)])
+    this.#wide = wideValues(network)
+    for (const operation of network.operations) {
+      if (operation.op === 'merge') this.#merged.set(operation.out, operation.x)
+      if (operation.op === 'learned') this.#learned.set(operation.out, this.weights.vector([operation.weight]))
+    }
+  }
+
+  plan(step: FusedStep): Step {
+    const { alternatives, operands } = this.#specialise(step)
+    const [kernel] = alternatives
+    const { rows } = this.shapeOf(step.kind === 'cross_attention' ? step.k : step.out)
+    const all = { ...operands, y: this.#value(step.out), size: this.#table({ kind: 'size', rows }) }
+    return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
+  }
+
+  shapeOf(value: Value): Shape {
+    const shape = this.#shapes.get(value)
+    if (!shape) throw new SovitError('BAD_CONFIG', `'${value}' has no shape.`)
+    return shape
+  }
+
+  /** Element type of a value. The residual stream and all results are f32; what feeds a product has the precision's type. */
+  typeOf(value: Value): 'f32' | 'f16' {
+    return this.#wide.has(value) ? 'f32' : this.#choices.precision
+  }
+
+  /** The value in whose place another lies. */
+  homeOf(value: Value): Value {
+    return this.#merged.get(value) ?? value
+  }
+
+  #specialise(step: FusedStep): Specialised {
+    const { kernels, precision } = this.#choices
+    switch (step.kind) {
+      case 'patch_embed':
+        return this.#patchEmbed(step)
+      case 'layer_norm': {
+        const { eps, out, weight, bias } = step
+        const alternatives = kernels.layerNorm({ C: this.shapeOf(out).columns, eps, output: this.typeOf(out) })
+        const own = { weight: this.weights.vector([weight]), bias: this.weights.vector([bias]) }
+        return { alternatives, operands: { x: this.#value(step.x), ...own } }
+      }
+      case 'matmul':
+        return this.#matmul(step)
+      case 'attention': {
+        const { heads, headSize, within, qkv } = step
+        const alternatives = kernels.attention({ heads, headSize, type: precision })
+        const tiles = this.#table({ kind: 'tiles', rows: this.shapeOf(qkv).rows, within })
+        return { alternatives, operands: { qkv: this.#value(qkv), tiles } }
+      }
+      default:
+        return this.#ofHeads(step)
+    }
+  }
+
+  #patchEmbed(step: Fused<'patch_embed'>): Specialised {
+    const { positions } = step
+    const [C = 0, , patch = 0] = step.weight.shape
+    const weight = this.weights.matrix([step.weight])
+    const looked = typeof positions === 'string' ? null : this.weights.matrix([positions])
+    const alternatives = this.#choices.kernels.patchEmbed({
+      patch,
+      C,
+      S: typeof positions === 'string' ? null : Math.sqrt(positions.shape[0] ?? 0),
+      weight: this.weights.format(weight),
+      table: looked ? this.weights.format(looked) : 'f32',
+    })
+    const bias = this.weights.vector([step.bias])
+    const table = looked ?? this.#value(typeof positions === 'string' ? positions : step.out)
+    const [pixels, patches] = [this.#table({ kind: 'pixels' }), this.#table({ kind: 'patches' })]
+    return { alternatives, operands: { pixels, patches, weight, bias, table } }
+  }
+
+  #matmul(step: Fused<'matmul'>): Specialised {
+    const { x, out, epilogue, residual } = step
+    const weight = this.weights.matrix(step.weights)
+    const form = this.weights.format(weight)
+    const alternatives = this.#choices.kernels.matmul({
+      K: step.weights[0]?.shape[1] ?? 0,
+      N: this.shapeOf(out).columns,
+      weight: form,
+      input: this.#learned.has(x) ? 'f32' : this.typeOf(x),
+      output: this.typeOf(out),
+      epilogue,
+    })
+    const bias = this.weights.biases(step.biases, step.weights, form)
+    // Every product binds a residual; those without one do not read it.
+    const operands = { x: this.#value(x), weight, bias, residual: residual === null ? bias : this.#value(residual) }
+    return { alternatives, operands }
+  }
+
+  #ofHeads(step: Fused<'cross_attention' | 'interpolate' | 'sincos' | 'windows' | 'mean'>): Specialised {
+    const kernels = this.#choices.kernels.heads
+    const { columns: C } = this.shapeOf(step.out)
+    const type = this.typeOf(step.out)
+    switch (step.kind) {
+      case 'cross_attention': {
+        const { heads, headSize, q, k, v } = step
+        const queries = this.shapeOf(q).rows.times
+        const groups = this.#table({ kind: 'groups', rows: this.shapeOf(k).rows })
+        return {
+          alternatives: this.#choices.kernels.only(kernels.crossAttention({ heads, headSize, queries, type })),
+          operands: { q: this.#value(q), k: this.#value(k), v: this.#value(v), groups },
+        }
+      }
+      case 'interpolate': {
+        const table = this.weights.matrix([step.table])
+        const S = Math.sqrt(step.table.shape[0] ?? 0)
+        const spec = { C, S, table: this.weights.format(table) }
+        const [places, axes] = [this.#table({ kind: 'places' }), this.#table({ kind: 'axes' })]
+        return {
+          alternatives: this.#choices.kernels.only(kernels.interpolatePositions(spec)),
+          operands: { table, places, axes, taps: this.#table({ kind: 'taps' }) },
+        }
+      }
+      case 'sincos': {
+        const table = this.#table({ kind: 'sines', columns: C })
+        const temporal = this.#table({ kind: 'frames', columns: C })
+        return {
+          alternatives: this.#choices.kernels.only(kernels.addSincos({ C, type })),
+          operands: { x: this.#value(step.x), table, temporal, coordinates: this.#table({ kind: 'coordinates' }) },
+        }
+      }
+      case 'windows':
+        return {
+          alternatives: this.#choices.kernels.only(kernels.gatherRows({ C, type })),
+          operands: { x: this.#value(step.x), order: this.#table({ kind: 'order', rows: this.shapeOf(step.x).rows }) },
+        }
+      case 'mean':
+        return {
+          alternatives: this.#choices.kernels.only(kernels.meanRows({ C })),
+          operands: { x: this.#value(step.x) },
+        }
+    }
+  }
+
+  #value(value: Value): Operand {
+    return this.#learned.get(value) ?? { kind: 'value', value: this.homeOf(value) }
+  }
+
+  #table(table: RunTable): Operand {
+    const known = this.tables.findIndex((one) => sameTable(one, table))
+    return { kind: 'table', index: known >= 0 ? known : this.tables.push(table) - 1 }
+  }
+}
+
+/** The shapes of products that are stacked, which the network does not name. */
+function stacked(steps: readonly FusedStep[], known: ReadonlyMap<Value, Shape>): [Value, Shape][] {
+  return steps.flatMap((step): [Value, Shape][] => {
+    const x = step.kind === 'matmul' ? known.get(step.x) : undefined
+    if (step.kind !== 'matmul' || !x || known.has(step.out)) return []
+    return [[step.out, { rows: x.rows, columns: step.weights.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0) }]]
+  })
+}
+
+/** What is f32 in every precision: results, and whatever norms, means and sums of the residual stream read. */
+function wideValues({ operations, outputs, taps }: Network): Set<Value> {
+  const read = operations.flatMap((operation): Value[] => {
+    switch (operation.op) {
+      case 'layer_norm':
+      case 'mean':
+        return [operation.x]
+      case 'add':
+      case 'windows':
+      case 'merge':
+        return [operation.x, operation.out]
+      case 'position':
+      case 'interpolate':
+        return [operation.out]
+      default:
+        return []
+    }
+  })
+  return new Set([...outputs.map(({ value }) => value), ...taps, ...read])
+}
+
+function bind(kernel: Kernel, operands: Readonly<Record<string, Operand | undefined>>): readonly Operand[] {
+  return kernel.bindings.map(({ name }) => {
+    const operand = operands[name]
+    if (!operand) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which its step lacks.`)
+    return operand
+  })
+}
