@@ -14,7 +14,10 @@ export interface PlannedWeight {
   readonly elements: number
 }
 
-export type WeightOperand = { readonly kind: 'weight'; readonly index: number }
+export interface WeightOperand {
+  readonly kind: 'weight'
+  readonly index: number
+}
 
 /** Collects the weights of a plan, and decides how each lies on the GPU. */
 export class WeightList {

@@ -175,7 +175,7 @@ function runOf(step: Step | undefined, { run: { P, V, G }, tables }: BatchTables
   if (step.kernel.queryTile === undefined) return rows
   const place = step.kernel.bindings.findIndex(({ name }) => name === 'tiles')
   const operand = step.operands[place]
-  const tiles = (operand?.kind === 'table' && tables[operand.index]) || []
+  const tiles = (operand?.kind === 'table' ? tables[operand.index] : undefined) ?? []
   let A = 0
   for (let t = 0; t < tiles.length; t += 4) A += (tiles[t + 1] ?? 0) * (tiles[t + 3] ?? 0)
   return { ...rows, T: tiles.length / 4, A }

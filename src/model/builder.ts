@@ -1,6 +1,9 @@
 import type { Operation, Parameter, Value } from './network.js'
 
-type Heads = { readonly heads: number; readonly headSize: number }
+interface Heads {
+  readonly heads: number
+  readonly headSize: number
+}
 
 /** Writes a network down, operation by operation. Weights and biases are named after the layer they belong to. */
 export class NetworkBuilder {
@@ -51,7 +54,7 @@ export class NetworkBuilder {
     layers: readonly [string, string],
     sizes: readonly [number, number, number],
     form: 'tanh' | 'erf',
-  ) {
+  ): Value {
     const [K, F, N] = sizes
     const up = this.linear(`${at}/fc1`, x, layers[0], F, K)
     const activated = this.emit({ op: 'gelu', out: `${at}/gelu`, x: up, form })
