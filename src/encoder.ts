@@ -202,9 +202,19 @@ export class VisionEncoder {
     const prepared = await Promise.allSettled(input.map((item) => this.#prepare(item, options)))
     const images = prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = prepared.find((one) => one.status === 'rejected')
-    if (!failed) return images
+    if (!failed) return this.#withFrames(images, options)
     images.forEach(freePixels)
     throw await this.#gpu.explain(failed.reason)
+  }
+
+  async #withFrames(images: readonly BatchImage[], { temporalIds }: EncodeOptions): Promise<readonly BatchImage[]> {
+    if (!temporalIds) return images
+    try {
+      return (await import('./encoder/frames.js')).withFrames(images, temporalIds, this.model.config)
+    } catch (error) {
+      images.forEach(freePixels)
+      throw error
+    }
   }
 
   async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {

@@ -74,6 +74,11 @@ export interface EncodeOptions {
   readonly size?: SizeOption
   /** Default bicubic. */
   readonly resample?: Resample
+  /**
+   * Frames of videos (MiniCPM-V 4.5): one list for each group of pictures that the resampler turns into one set of queries,
+   * with the number of each frame, or −1 where there is none. Default: each picture for itself.
+   */
+  readonly temporalIds?: readonly (readonly number[])[]
   /** Also return the residual stream after the embeddings and after every block, before the final norm. */
   readonly hiddenStates?: boolean
   /** `gpu`: results stay on the device as buffers that the caller owns and destroys. Default `cpu`. */

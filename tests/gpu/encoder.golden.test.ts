@@ -1,11 +1,11 @@
 /** The whole encoder against torch and transformers: every layout, dtype and odd size of tests/reference/models.py. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { matrixShape } from '../../src/gpu/matrix-units.js'
-import { VisionEncoder, type Arithmetic, type Encoding, type PositionMode, type Precision } from '../../src/index.js'
+import { VisionEncoder, type Encoding, type PositionMode } from '../../src/index.js'
 import { testBytes, testPixels } from '../fixtures/pixels.js'
-import { testGpu, testMatrixUnits } from '../support/device.js'
+import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
 import { maxAbs, minCosine, nmse } from '../support/metrics.js'
+import { testTiers, type Tier } from '../support/tiers.js'
 
 interface Picture {
   readonly seed: number
@@ -37,22 +37,8 @@ interface Manifest {
 
 const manifest = await fixtureJson<Manifest>('tests/fixtures/goldens.json')
 const gpu = await testGpu()
-const features = (await gpu.requestAdapter())?.features
-const units = await testMatrixUnits()
+const tiers = await testTiers()
 const measured: string[] = []
-
-/** Ways to compute that this device has: precision of the operands, arithmetic of the products. */
-interface Tier {
-  readonly precision: Precision
-  readonly arithmetic: Arithmetic
-}
-const tiers: Tier[] = [{ precision: 'f32', arithmetic: 'f32' }]
-if (features?.has('shader-f16')) {
-  tiers.push({ precision: 'f16', arithmetic: 'f32' }, { precision: 'f16', arithmetic: 'f16' })
-}
-for (const precision of ['f32', 'f16'] as const) {
-  if (matrixShape(units, precision)) tiers.push({ precision, arithmetic: 'matrix' })
-}
 
 /** One file is given as bytes, several as the files of a folder. */
 async function source(model: Model): Promise<ArrayBuffer | File[]> {
