@@ -1,5 +1,5 @@
 import type { Rows } from '../model/network.js'
-import { frameTable, sincosTable } from '../model/sincos.js'
+import { sincosTable, temporalTable } from '../model/sincos.js'
 import { windowOrder } from '../model/windows.js'
 import type { Batch } from './batch.js'
 import type { HeadTable, TableData } from './tables.js'
@@ -17,8 +17,11 @@ export function headTable(table: HeadTable, batch: Batch): TableData {
       const most = Math.max(...batch.images.flatMap(({ grid }) => grid))
       return sincosTable(most, table.columns)
     }
-    case 'frames':
-      return frameTable(frames(batch), table.columns)
+    case 'frames': {
+      const known = frames(batch)
+      // No buffer may be empty.
+      return known.length > 0 ? temporalTable(known, table.columns) : new Float32Array(table.columns)
+    }
     case 'places':
       return places(batch)
     case 'axes':
@@ -40,11 +43,11 @@ function groups({ times }: Rows, batch: Batch): Uint32Array {
 }
 
 /** Of a value with a row for each `1 / times` patches, which lie in squares. */
-function order({ times }: Rows, { images, count }: Batch): Uint32Array {
-  const all = new Uint32Array(count({ per: 'patch', times }))
+function order({ times }: Rows, batch: Batch): Uint32Array {
+  const all = new Uint32Array(batch.count({ per: 'patch', times }))
   const side = Math.sqrt(1 / times)
   let first = 0
-  for (const { grid } of images) {
+  for (const { grid } of batch.images) {
     const own = windowOrder([grid[0] / side, grid[1] / side])
     all.set(
       own.map((row) => first + row),
