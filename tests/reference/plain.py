@@ -43,6 +43,17 @@ def encode(
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Tokens [P, C] after the final norm, and the stream after the embeddings and after each block."""
     w = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    kernel = w["embeddings.patch_embedding.weight"].reshape(shape.width, -1)
+    x = patches(pixels.to(dtype), shape.patch) @ kernel.T + w["embeddings.patch_embedding.bias"]
+    x = x + w["embeddings.position_embedding.weight"][ids]
+    tokens, hidden = blocks(shape, w, x, range(shape.layers))
+    return tokens, [x, *hidden]
+
+
+def blocks(
+    shape: Shape, w: dict[str, torch.Tensor], x: torch.Tensor, layers: range
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The stream through these blocks: after the final norm, and after each block."""
 
     def linear(x: torch.Tensor, name: str) -> torch.Tensor:
         return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
@@ -50,11 +61,8 @@ def encode(
     def norm(x: torch.Tensor, name: str) -> torch.Tensor:
         return layer_norm(x, w[f"{name}.weight"], w[f"{name}.bias"])
 
-    kernel = w["embeddings.patch_embedding.weight"].reshape(shape.width, -1)
-    x = patches(pixels.to(dtype), shape.patch) @ kernel.T + w["embeddings.patch_embedding.bias"]
-    x = x + w["embeddings.position_embedding.weight"][ids]
-    hidden = [x]
-    for layer in range(shape.layers):
+    hidden = []
+    for layer in layers:
         block = f"encoder.layers.{layer}"
         y = norm(x, f"{block}.layer_norm1")
         q, k, v = (linear(y, f"{block}.self_attn.{name}_proj") for name in "qkv")
