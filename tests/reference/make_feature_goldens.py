@@ -1,12 +1,14 @@
-"""Writes tests/fixtures/pca.json: principal components by numpy's SVD, in float64.
+"""Writes tests/fixtures/pca.json: principal components by numpy's SVD, in float64; and zero-shot.json: SigLIP's scores.
 
-Pinned: numpy (its version is in the file). Run: python tests/reference/make_feature_goldens.py
+Pinned: numpy, torch, transformers (their versions are in the files). Run: python tests/reference/make_feature_goldens.py
 """
 
 import json
 from pathlib import Path
 
 import numpy as np
+import torch
+import transformers
 
 rng = np.random.default_rng(5)
 
@@ -35,4 +37,42 @@ def golden(patches: int, channels: int, decay: float) -> dict[str, object]:
 goldens = {"numpy": np.__version__, "cases": [golden(60, 12, 0.7), golden(9, 40, 0.8), golden(40, 100, 0.95)]}
 path = Path(__file__).parent.parent / "fixtures" / "pca.json"
 path.write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
+print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+class FromVectors(torch.nn.Module):
+    """Stands for a tower of SiglipModel whose embeddings are given."""
+
+    def __init__(self, vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.vectors = vectors
+
+    def forward(self, **_: object) -> transformers.modeling_outputs.BaseModelOutputWithPooling:
+        return transformers.modeling_outputs.BaseModelOutputWithPooling(pooler_output=self.vectors)
+
+
+def zero_shot(channels: int, texts: int) -> dict[str, object]:
+    """Scores of one picture by SiglipModel itself, of embeddings that are random but partly alike."""
+    image = rng.normal(size=channels).astype(np.float32)
+    rows = (rng.normal(size=(texts, channels)) + np.linspace(-1, 1, texts)[:, None] * image).astype(np.float32)
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    model = transformers.SiglipModel(transformers.SiglipConfig(vision_config=small, text_config={**small, "vocab_size": 49408}))
+    model.vision_model, model.text_model = FromVectors(torch.tensor(image)[None]), FromVectors(torch.tensor(rows))
+    scale, bias = np.float32(rng.normal(1.5, 0.1)), np.float32(rng.normal(-1, 0.2))
+    with torch.no_grad():
+        model.logit_scale.fill_(float(scale))
+        model.logit_bias.fill_(float(bias))
+        logits = model(input_ids=torch.zeros(1, 1, dtype=torch.long), pixel_values=torch.zeros(1)).logits_per_image[0]
+    return {
+        "image": image.tolist(),
+        "texts": rows.reshape(-1).tolist(),
+        "scale": float(scale),
+        "bias": float(bias),
+        "probabilities": torch.sigmoid(logits.double()).tolist(),
+    }
+
+
+scores = {"transformers": transformers.__version__, "cases": [zero_shot(12, 7), zero_shot(40, 3)]}
+path = Path(__file__).parent.parent / "fixtures" / "zero-shot.json"
+path.write_text(json.dumps(scores, separators=(",", ":")) + "\n")
 print(f"{path.name}: {path.stat().st_size} bytes")

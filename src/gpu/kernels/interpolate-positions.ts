@@ -8,7 +8,7 @@ export interface InterpolatePositionsSpec {
   /** Side of the table. */
   readonly S: number
   /** Form of the table as stored. */
-  readonly table: Exclude<WeightType, 'i8'>
+  readonly table: WeightType
 }
 
 const THREADS = 64
