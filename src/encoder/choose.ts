@@ -59,7 +59,7 @@ async function planWith(
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
   const stretched = isStretched(positions)
-  const heads = hasHeads(config) ? await import('../model/heads.js') : undefined
+  const heads = hasHeads(config) ? await import('../model/head-networks.js') : undefined
   const traits = { arithmetic, software, matrix, workgroupBytes, invocations }
   const kernels = await KernelCatalog.open(traits, stretched || heads !== undefined)
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'

@@ -3,7 +3,7 @@ import type { VisionConfig } from './config.js'
 import type { Network, Output, Parameter } from './network.js'
 
 /** What may lie behind the tower, or within it. A file of its own, as many checkpoints have none of it. */
-export type Heads = typeof import('./heads.js')
+export type Heads = typeof import('./head-networks.js')
 
 /**
  * SoViT, the shape-optimised ViT (arXiv 2305.13035) as SigLIP trains it (arXiv 2303.15343): patch embedding, learned
