@@ -71,7 +71,12 @@ function embeddingTables(side: number, patch: number): Omit<Candidate, 'kernel'>
   const extent = side * patch
   const picture = { data: new Float32Array(3 * extent * extent), height: extent, width: extent }
   const image = { ...picture, grid: [side, side] as const, positions: new Uint32Array(side * side) }
-  const { run, tables } = packBatch([image], patch, [{ kind: 'patches' }, { kind: 'size', rows: PATCHES }], 1)
+  const { run, tables } = packBatch(
+    [image],
+    patch,
+    { tables: [{ kind: 'patches' }, { kind: 'size', rows: PATCHES }], headTable: null },
+    1,
+  )
   const [patches = new Uint32Array(), size = new Uint32Array()] = tables
   return { run, data: { patches, size } }
 }

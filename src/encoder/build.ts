@@ -2,7 +2,6 @@ import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.
 import { uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
 import type { Plan } from '../graph/plan.js'
-import type { HeadTables } from '../graph/tables.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
 import { compile } from '../gpu/pipeline.js'
@@ -51,8 +50,7 @@ export async function buildExecutor(
   if (uploaded.status === 'rejected') throw uploaded.reason
   if (compiled.status === 'rejected') throw compiled.reason
   const all = new Map([...pipelines, ...compiled.value])
-  const executor = new Executor(gpu, plan, config.patch, all, uploaded.value, await headTables(plan))
-  return { executor, precision, ...chosen }
+  return { executor: new Executor(gpu, plan, config.patch, all, uploaded.value), precision, ...chosen }
 }
 
 /** Weights that are stored the other way round. A file of its own, as few checkpoints have any. */
@@ -66,9 +64,4 @@ async function transpose(gpu: Gpu, weights: Plan['weights'], places: readonly GP
       return part?.transposed && place ? [{ place, format, sizes: part.transposed }] : []
     }),
   )
-}
-
-async function headTables({ tables }: Plan): Promise<HeadTables | null> {
-  const plain = new Set(['pixels', 'patches', 'size', 'tiles'])
-  return tables.every(({ kind }) => plain.has(kind)) ? null : (await import('../graph/head-tables.js')).headTable
 }

@@ -59,11 +59,11 @@ async function planWith(
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
   const stretched = isStretched(positions)
-  const heads = hasHeads(config) ? await import('../model/head-networks.js') : undefined
-  const traits = { arithmetic, software, matrix, workgroupBytes, invocations }
-  const kernels = await KernelCatalog.open(traits, stretched || heads !== undefined)
+  const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
+  const heads = networks || stretched ? await import('../graph/heads.js') : null
+  const kernels = await KernelCatalog.open({ arithmetic, software, matrix, workgroupBytes, invocations })
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
-  const guess = planNetwork(sovit(config, stretched, heads), { precision, stored, kernels })
+  const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, heads })
   const start = performance.now()
   const { choices, pipelines } = await tuned(gpu, guess, options)
   const tuneMs = performance.now() - start

@@ -11,8 +11,6 @@ import type { PatchEmbedSpec } from './kernels/patch-embed.js'
 /** Kernels that compute the same bits, of which a device runs one fastest. The first is the best guess. */
 export type Alternatives = readonly [Kernel, ...Kernel[]]
 
-type HeadKernels = typeof import('./kernels/heads.js')
-
 /** What decides which kernels a device runs. */
 export interface KernelTraits {
   readonly arithmetic: Arithmetic
@@ -30,26 +28,17 @@ export class KernelCatalog {
   readonly #traits: KernelTraits
   readonly #family: KernelFamily
   readonly #known: Alternatives[] = []
-  readonly #heads: HeadKernels | null
 
-  /** `heads`: whether a network has more than a tower of plain blocks, looked up in a table. */
-  static async open(traits: KernelTraits, heads = false): Promise<KernelCatalog> {
-    const [family, ofHeads] = await Promise.all([kernelFamily(traits), heads ? import('./kernels/heads.js') : null])
-    return new KernelCatalog(traits, family, ofHeads)
+  static async open(traits: KernelTraits): Promise<KernelCatalog> {
+    return new KernelCatalog(traits, await kernelFamily(traits))
   }
 
-  private constructor(traits: KernelTraits, family: KernelFamily, heads: HeadKernels | null) {
+  private constructor(traits: KernelTraits, family: KernelFamily) {
     this.#traits = traits
     this.#family = family
-    this.#heads = heads
   }
 
-  /** Kernels of which each exists in one form only; `only` makes them shared ones. */
-  get heads(): HeadKernels {
-    if (this.#heads) return this.#heads
-    throw new SovitError('SHADER', 'The kernels of heads were not asked for.')
-  }
-
+  /** A kernel that exists in one form only. */
   only(kernel: Kernel): Alternatives {
     return this.#share([kernel])
   }
@@ -67,7 +56,7 @@ export class KernelCatalog {
   }
 
   layerNorm(spec: LayerNormSpec): Alternatives {
-    return this.#share([layerNorm(spec)])
+    return this.only(layerNorm(spec))
   }
 
   /** Drops what the device has no room for, unless nothing is left: then compiling says what is missing. */

@@ -2,7 +2,7 @@ import { SovitError } from '../errors.js'
 import type { Arithmetic } from './arithmetic.js'
 import { attention, ATTENTION_VARIANTS, type AttentionSpec } from './kernels/attention.js'
 import { matmul, MATMUL_TILES, ranked, type MatmulSpec } from './kernels/matmul.js'
-import { patchEmbed, patchEmbedTiles, type PatchEmbedSpec } from './kernels/patch-embed.js'
+import { patchEmbed, type PatchEmbedSpec } from './kernels/patch-embed.js'
 import type { Kernel } from './kernel.js'
 import type { MatrixShape } from './matrix-units.js'
 
@@ -16,7 +16,7 @@ export interface KernelFamily {
 const gpu: KernelFamily = {
   matmul: (spec) => ranked(MATMUL_TILES, spec).map((tile) => matmul(spec, tile)),
   attention: (spec) => ATTENTION_VARIANTS.map((variant) => attention(spec, variant)),
-  patchEmbed: (spec) => patchEmbedTiles({ software: false }).map((tile) => patchEmbed({ ...spec, tile })),
+  patchEmbed: (spec) => [patchEmbed(spec)],
 }
 
 /** The family of a device. All but the f32 kernels of GPUs are files of their own, which only such devices load. */
@@ -34,11 +34,12 @@ export async function kernelFamily(device: {
   }
   if (!device.software) return gpu
   const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')
+  const { DIRECT_PATCHES } = await import('./kernels/patch-embed-direct.js')
   const { RASTERISER_VARIANTS } = await import('./kernels/attention-rasteriser.js')
   return {
     matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
     attention: (spec) => RASTERISER_VARIANTS.map((variant) => attention(spec, variant)),
-    patchEmbed: (spec) => patchEmbedTiles({ software: true }).map((tile) => patchEmbed({ ...spec, tile })),
+    patchEmbed: (spec) => [patchEmbed(spec, DIRECT_PATCHES)],
   }
 }
 

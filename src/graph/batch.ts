@@ -2,7 +2,8 @@ import { SovitError } from '../errors.js'
 import type { GridPositions } from '../model/positions.js'
 import type { Rows } from '../model/network.js'
 import { countRows } from './shapes.js'
-import { fillTable, type HeadTables, type RunTable, type TableData } from './tables.js'
+import type { Plan } from './plan.js'
+import { fillTable, type TableData } from './tables.js'
 
 /** Pixel values that the device has yet to write: [3, height, width], normalised. */
 export interface PixelSource {
@@ -71,9 +72,8 @@ export function sameLayout({ layouts }: BatchTables, images: readonly BatchImage
 export function packBatch(
   images: readonly BatchImage[],
   patch: number,
-  tables: readonly RunTable[],
+  { tables, headTable }: Pick<Plan, 'tables' | 'headTable'>,
   queryTile: number,
-  heads: HeadTables | null = null,
 ): BatchTables {
   const rows = images.map(({ grid }) => grid[0] * grid[1])
   const groups: number[] = []
@@ -86,7 +86,7 @@ export function packBatch(
   const count = (of: Rows) => countRows(of, run.P, run.G)
   const batch: Batch = { images, patch, rows, groups, count }
   const layouts = images.map(({ data: _, ...layout }) => layout)
-  return { rows, groups, layouts, run, tables: tables.map((table) => fillTable(table, batch, queryTile, heads)) }
+  return { rows, groups, layouts, run, tables: tables.map((table) => fillTable(table, batch, queryTile, headTable)) }
 }
 
 /** Cuts a list of pictures where a batch would exceed what one binding holds; those of a group stay together. */

@@ -8,7 +8,6 @@ import { cutResults, resultSpans, tapSpan, type Result, type ResultSpan } from '
 import { queryTile, type Plan } from './plan.js'
 import { readBuffer, Readbacks } from './readbacks.js'
 import { Recording } from './recording.js'
-import type { HeadTables } from './tables.js'
 import { Workspace, type Dispatch } from './workspace.js'
 
 export interface RunOptions {
@@ -62,7 +61,6 @@ export class Executor {
   readonly plan: Plan
   readonly #gpu: Gpu
   readonly #patch: number
-  readonly #heads: HeadTables | null
   readonly #workspace: Workspace
   readonly #readbacks: Readbacks
   #batch: CurrentBatch | null = null
@@ -76,10 +74,8 @@ export class Executor {
     patch: number,
     pipelines: ReadonlyMap<Kernel, Pipeline>,
     weights: readonly GPUBufferBinding[],
-    heads: HeadTables | null = null,
   ) {
     this.plan = plan
-    this.#heads = heads
     this.#gpu = gpu
     this.#patch = patch
     this.#workspace = new Workspace(gpu, plan, pipelines, weights)
@@ -116,7 +112,7 @@ export class Executor {
   async #prepare(images: readonly BatchImage[]): Promise<CurrentBatch> {
     const last = this.#batch
     const known = last && sameLayout(last, images) ? last : null
-    const tables = known ?? packBatch(images, this.#patch, this.plan.tables, queryTile(this.plan), this.#heads)
+    const tables = known ?? packBatch(images, this.#patch, this.plan, queryTile(this.plan))
     this.#batch = null
     const fresh = await this.#workspace.reserve(tables)
     this.#gpu.check()

@@ -33,11 +33,10 @@ export type FusedStep =
       readonly within: 'picture' | 'window'
     }
   | As<'layer_norm'>
-  | As<'cross_attention'>
-  | As<'interpolate'>
-  | As<'sincos'>
-  | As<'windows'>
-  | As<'mean'>
+  | HeadStep
+
+/** What only heads and stretched positions need. */
+export type HeadStep = As<'cross_attention'> | As<'interpolate'> | As<'sincos'> | As<'windows'> | As<'mean'>
 
 /** An operation with a dispatch of its own. */
 type As<K extends Operation['op']> = Of<K> & { readonly kind: K }

@@ -1,12 +1,11 @@
-import type { KernelCatalog } from '../gpu/catalog.js'
-import type { Alternatives } from '../gpu/catalog.js'
+import type { Alternatives, KernelCatalog } from '../gpu/catalog.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import type { Network, OutputName, Rows, Value } from '../model/network.js'
 import { assignSlots, type Arena, type Lifetime } from './arena.js'
 import { fuse, stepInputs, type FusedStep } from './fuse.js'
 import { shapes, type Shape } from './shapes.js'
 import { StepPlanner } from './step-planner.js'
-import type { RunTable } from './tables.js'
+import type { HeadTables, RunTable } from './tables.js'
 import type { PlannedWeight, WeightFormat } from './weights.js'
 
 export type Operand =
@@ -39,6 +38,7 @@ export interface Plan {
   readonly towerSteps: number
   readonly weights: readonly PlannedWeight[]
   readonly tables: readonly RunTable[]
+  readonly headTable: HeadTables | null
   /** Slots of values by what their rows count; `bytes` are those of one patch, of one group, or of all. */
   readonly arena: Arena<Value>
   readonly outputs: readonly PlannedOutput[]
@@ -51,6 +51,8 @@ export interface PlanChoices {
   /** How the checkpoint stores a parameter. */
   readonly stored: (name: string) => WeightFormat
   readonly kernels: KernelCatalog
+  /** What plans and feeds heads and stretched positions, where the network has any. */
+  readonly heads?: typeof import('./heads.js') | null
 }
 
 /** Plans `network` for one device and checkpoint. */
@@ -66,6 +68,7 @@ export function planNetwork(network: Network, choices: PlanChoices): Plan {
     towerSteps: after(tokens) + 1,
     weights: planner.weights.list,
     tables: planner.tables,
+    headTable: choices.heads?.headTable ?? null,
     arena: assignSlots(lifetimes(network, fused, planner)),
     outputs: network.outputs.map(({ name, value }) => ({ name, value, ...planner.shapeOf(value) })),
     taps: network.taps.map((value) => ({ value, step: after(value), ...planner.shapeOf(value) })),

@@ -8,7 +8,8 @@ import type { Shape } from './shapes.js'
 import { sameTable, type RunTable } from './tables.js'
 import { WeightList, type WeightOperand } from './weights.js'
 
-interface Specialised {
+/** The kernels of a step, and what their bindings stand for. */
+export interface Specialised {
   readonly alternatives: Alternatives
   /** By the names of the kernel's bindings; `y` and `size` are added. */
   readonly operands: Readonly<Record<string, Operand>>
@@ -43,7 +44,7 @@ export class StepPlanner {
     const { alternatives, operands } = this.#specialise(step)
     const [kernel] = alternatives
     const { rows } = this.shapeOf(step.kind === 'cross_attention' ? step.k : step.out)
-    const all = { ...operands, y: this.#value(step.out), size: this.#table({ kind: 'size', rows }) }
+    const all = { ...operands, y: this.value(step.out), size: this.table({ kind: 'size', rows }) }
     return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
   }
 
@@ -72,18 +73,19 @@ export class StepPlanner {
         const { eps, out, weight, bias } = step
         const alternatives = kernels.layerNorm({ C: this.shapeOf(out).columns, eps, output: this.typeOf(out) })
         const own = { weight: this.weights.vector([weight]), bias: this.weights.vector([bias]) }
-        return { alternatives, operands: { x: this.#value(step.x), ...own } }
+        return { alternatives, operands: { x: this.value(step.x), ...own } }
       }
       case 'matmul':
         return this.#matmul(step)
       case 'attention': {
         const { heads, headSize, within, qkv } = step
         const alternatives = kernels.attention({ heads, headSize, type: precision })
-        const tiles = this.#table({ kind: 'tiles', rows: this.shapeOf(qkv).rows, within })
-        return { alternatives, operands: { qkv: this.#value(qkv), tiles } }
+        const tiles = this.table({ kind: 'tiles', rows: this.shapeOf(qkv).rows, within })
+        return { alternatives, operands: { qkv: this.value(qkv), tiles } }
       }
       default:
-        return this.#ofHeads(step)
+        if (!this.#choices.heads) throw new SovitError('SHADER', `'${step.out}' needs what plans heads.`)
+        return this.#choices.heads.planHead(step, this)
     }
   }
 
@@ -100,8 +102,8 @@ export class StepPlanner {
       table: looked ? this.weights.format(looked) : 'f32',
     })
     const bias = this.weights.vector([step.bias])
-    const table = looked ?? this.#value(typeof positions === 'string' ? positions : step.out)
-    const [pixels, patches] = [this.#table({ kind: 'pixels' }), this.#table({ kind: 'patches' })]
+    const table = looked ?? this.value(typeof positions === 'string' ? positions : step.out)
+    const [pixels, patches] = [this.table({ kind: 'pixels' }), this.table({ kind: 'patches' })]
     return { alternatives, operands: { pixels, patches, weight, bias, table } }
   }
 
@@ -119,60 +121,20 @@ export class StepPlanner {
     })
     const bias = this.weights.biases(step.biases, step.weights, form)
     // Every product binds a residual; those without one do not read it.
-    const operands = { x: this.#value(x), weight, bias, residual: residual === null ? bias : this.#value(residual) }
+    const operands = { x: this.value(x), weight, bias, residual: residual === null ? bias : this.value(residual) }
     return { alternatives, operands }
   }
 
-  #ofHeads(step: Fused<'cross_attention' | 'interpolate' | 'sincos' | 'windows' | 'mean'>): Specialised {
-    const kernels = this.#choices.kernels.heads
-    const { columns: C } = this.shapeOf(step.out)
-    const type = this.typeOf(step.out)
-    switch (step.kind) {
-      case 'cross_attention': {
-        const { heads, headSize, q, k, v } = step
-        const queries = this.shapeOf(q).rows.times
-        const groups = this.#table({ kind: 'groups', rows: this.shapeOf(k).rows })
-        return {
-          alternatives: this.#choices.kernels.only(kernels.crossAttention({ heads, headSize, queries, type })),
-          operands: { q: this.#value(q), k: this.#value(k), v: this.#value(v), groups },
-        }
-      }
-      case 'interpolate': {
-        const table = this.weights.matrix([step.table])
-        const S = Math.sqrt(step.table.shape[0] ?? 0)
-        const spec = { C, S, table: this.weights.format(table) }
-        const [places, axes] = [this.#table({ kind: 'places' }), this.#table({ kind: 'axes' })]
-        return {
-          alternatives: this.#choices.kernels.only(kernels.interpolatePositions(spec)),
-          operands: { table, places, axes, taps: this.#table({ kind: 'taps' }) },
-        }
-      }
-      case 'sincos': {
-        const table = this.#table({ kind: 'sines', columns: C })
-        const temporal = this.#table({ kind: 'frames', columns: C })
-        return {
-          alternatives: this.#choices.kernels.only(kernels.addSincos({ C, type })),
-          operands: { x: this.#value(step.x), table, temporal, coordinates: this.#table({ kind: 'coordinates' }) },
-        }
-      }
-      case 'windows':
-        return {
-          alternatives: this.#choices.kernels.only(kernels.gatherRows({ C, type })),
-          operands: { x: this.#value(step.x), order: this.#table({ kind: 'order', rows: this.shapeOf(step.x).rows }) },
-        }
-      case 'mean':
-        return {
-          alternatives: this.#choices.kernels.only(kernels.meanRows({ C })),
-          operands: { x: this.#value(step.x) },
-        }
-    }
+  only(kernel: Kernel): Alternatives {
+    return this.#choices.kernels.only(kernel)
   }
 
-  #value(value: Value): Operand {
+  /** Where a value lies: in the arena, or, what is learned, among the weights. */
+  value(value: Value): Operand {
     return this.#learned.get(value) ?? { kind: 'value', value: this.homeOf(value) }
   }
 
-  #table(table: RunTable): Operand {
+  table(table: RunTable): Operand {
     const known = this.tables.findIndex((one) => sameTable(one, table))
     return { kind: 'table', index: known >= 0 ? known : this.tables.push(table) - 1 }
   }

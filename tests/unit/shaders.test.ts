@@ -23,6 +23,7 @@ import { interpolatePositionsNaive } from '../../src/gpu/kernels/naive/interpola
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
+import { DIRECT_PATCHES } from '../../src/gpu/kernels/patch-embed-direct.js'
 import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
 import { type MatrixShape, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/matrix-units.js'
@@ -127,8 +128,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   }),
   'matmul on matrices': ON_MATRICES.filter(fitsNull),
   'matmul, naive': MATMULS.map(matmulNaive),
-  'patch embedding': PATCH_EMBEDS.map(patchEmbed),
-  'patch embedding, direct': PATCH_EMBEDS.map((spec) => patchEmbed({ ...spec, tile: 'direct-16x8' })),
+  'patch embedding': PATCH_EMBEDS.map((spec) => patchEmbed(spec)),
+  'patch embedding, direct': PATCH_EMBEDS.map((spec) => patchEmbed(spec, DIRECT_PATCHES)),
   'patch embedding, naive': PATCH_EMBEDS.map(patchEmbedNaive),
   'layer norm': LAYER_NORMS.map(layerNorm),
   'layer norm, naive': LAYER_NORMS.map(layerNormNaive),

@@ -1,6 +1,6 @@
 import code from '../../../shaders/patch_embed.wgsl?raw'
-import directCode from '../../../shaders/patch_embed_direct.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
+import type { MatmulTile } from './matmul.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
 export interface PatchEmbedSpec {
@@ -12,26 +12,22 @@ export interface PatchEmbedSpec {
   readonly S: number | null
   readonly weight: WeightType
   readonly table: WeightType
-  /** Default `32x32`. No tile changes a bit of the result. */
-  readonly tile?: PatchEmbedTile
 }
-
-/** As those of `matmul`. */
-export type PatchEmbedTile = 'direct-16x8' | '32x32'
 
 /** Threads of a workgroup in each direction; a thread makes 4×4 outputs. */
 const SIDE = 8
 const K_STEP = 16
-const LANES = 8
 
-const TILES = {
-  'direct-16x8': { name: 'patch_embed_direct', code: directCode, rows: 16, columns: 8 * LANES, threads: LANES },
-  '32x32': { name: 'patch_embed', code, rows: 4 * SIDE, columns: 4 * SIDE, threads: SIDE * SIDE },
-} as const
-
-/** The tiles that a device may choose among, the best guess first. */
-export function patchEmbedTiles({ software }: { readonly software: boolean }): readonly PatchEmbedTile[] {
-  return [software ? 'direct-16x8' : '32x32']
+/** The tile of a GPU; `DIRECT_PATCHES` is a rasteriser's. No tile changes a bit of the result. */
+const STAGED: MatmulTile = {
+  variant: '32x32',
+  name: 'patch_embed',
+  code,
+  consts: { TX: u32(SIDE), TY: u32(SIDE), K_STEP: u32(K_STEP) },
+  rows: 4 * SIDE,
+  columns: 4 * SIDE,
+  threads: SIDE * SIDE,
+  workgroupBytes: 8 * SIDE * K_STEP * 4,
 }
 
 /**
@@ -41,8 +37,7 @@ export function patchEmbedTiles({ software }: { readonly software: boolean }): r
  *
  * @throws SovitError `SHADER` when C or 3p² is not a multiple of 4.
  */
-export function patchEmbed({ patch, C, S, weight, table, tile: variant = '32x32' }: PatchEmbedSpec): Kernel {
-  const tile = TILES[variant]
+export function patchEmbed({ patch, C, S, weight, table }: PatchEmbedSpec, tile: MatmulTile = STAGED): Kernel {
   const K = 3 * patch * patch
   requireMultipleOf4('patch_embed', { K, C })
   const consts = {
@@ -51,11 +46,11 @@ export function patchEmbed({ patch, C, S, weight, table, tile: variant = '32x32'
     N: u32(C),
     WEIGHT: weightConst(weight),
     TABLE: weightConst(table),
-    ...(variant === '32x32' && { TX: u32(SIDE), TY: u32(SIDE), K_STEP: u32(K_STEP) }),
+    ...tile.consts,
   }
   return {
     name: tile.name,
-    variant,
+    variant: tile.variant,
     code: specialise(tile.code, { consts }),
     constants: {},
     bindings: [
@@ -68,7 +63,7 @@ export function patchEmbed({ patch, C, S, weight, table, tile: variant = '32x32'
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
     dims: { K, C, S: S ?? 0 },
-    workgroupBytes: variant === '32x32' ? (tile.rows + tile.columns) * K_STEP * 4 : 0,
+    workgroupBytes: tile.workgroupBytes,
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(C / tile.columns), Math.ceil(P / tile.rows), 1],
     flops: ({ P = 0 }) => 2 * P * K * C,

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { patchEmbedNaive } from '../../../src/gpu/kernels/naive/patch-embed.js'
+import { DIRECT_PATCHES } from '../../../src/gpu/kernels/patch-embed-direct.js'
 import { patchEmbed, type PatchEmbedSpec } from '../../../src/gpu/kernels/patch-embed.js'
 import { testDevice } from '../../support/device.js'
 import { compare, decode, encode, normals, random, type FloatType } from '../../support/numbers.js'
@@ -162,7 +163,7 @@ describe('patch embedding against f64 and its naive twin', () => {
     const expected = reference(of, inputs)
     const tuned = await run(patchEmbed(of), inputs)
     expectClose(tuned, expected)
-    expect(await run(patchEmbed({ ...of, tile: 'direct-16x8' }), inputs)).toEqual(tuned)
+    expect(await run(patchEmbed(of, DIRECT_PATCHES), inputs)).toEqual(tuned)
     expectClose(await run(patchEmbedNaive(of), inputs), expected)
   })
 })

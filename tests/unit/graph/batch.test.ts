@@ -29,7 +29,7 @@ describe('packBatch', () => {
       fc.property(sizes, (all) => {
         const images = all.map(([height, width], i) => image(height, width, 1000 * i))
         const packed = images.flatMap(({ data }) => [...data])
-        const { tables, run } = packBatch(images, PATCH, TABLES, 4)
+        const { tables, run } = packBatch(images, PATCH, { tables: TABLES, headTable: null }, 4)
         const patches = Uint32Array.from(tables[0] ?? [])
         expect(run.V).toBe(packed.length)
         let row = 0
@@ -57,21 +57,28 @@ describe('packBatch', () => {
   test('attention tiles cover every row once and never reach into another picture', () => {
     const QUERIES = 4
     const images = [image(6, 6), image(2, 2), image(4, 10)]
-    const [, tiles = new Uint32Array(), size = []] = packBatch(images, PATCH, TABLES, QUERIES).tables
+    const [, tiles = new Uint32Array(), size = []] = packBatch(
+      images,
+      PATCH,
+      { tables: TABLES, headTable: null },
+      QUERIES,
+    ).tables
     expect([...size]).toEqual([20, 0, 0, 0])
     const segments = [
       [0, 9],
       [9, 1],
       [10, 10],
     ] // first row and rows of each picture
-    const covered = Array.from({ length: tiles.length / 4 }, (_, t) => tiles.subarray(t * 4, t * 4 + 4)).flatMap((tile) => {
-      const [query = NaN, count = NaN, begin = NaN, rows = NaN] = tile
-      expect(segments).toContainEqual([begin, rows])
-      expect(count).toBeLessThanOrEqual(QUERIES)
-      expect(query).toBeGreaterThanOrEqual(begin)
-      expect(query + count).toBeLessThanOrEqual(begin + rows)
-      return Array.from({ length: count }, (_, i) => query + i)
-    })
+    const covered = Array.from({ length: tiles.length / 4 }, (_, t) => tiles.subarray(t * 4, t * 4 + 4)).flatMap(
+      (tile) => {
+        const [query = NaN, count = NaN, begin = NaN, rows = NaN] = tile
+        expect(segments).toContainEqual([begin, rows])
+        expect(count).toBeLessThanOrEqual(QUERIES)
+        expect(query).toBeGreaterThanOrEqual(begin)
+        expect(query + count).toBeLessThanOrEqual(begin + rows)
+        return Array.from({ length: count }, (_, i) => query + i)
+      },
+    )
     expect(covered).toEqual(Array.from({ length: 20 }, (_, row) => row))
   })
 })
@@ -85,7 +92,7 @@ describe('cutBatches', () => {
         expect(batches.flat()).toEqual(images)
         for (const batch of batches) {
           expect(batch.length).toBeGreaterThan(0)
-          const { run } = packBatch(batch, PATCH, TABLES, 4)
+          const { run } = packBatch(batch, PATCH, { tables: TABLES, headTable: null }, 4)
           expect(run.P).toBeLessThanOrEqual(rows)
           expect(run.V).toBeLessThanOrEqual(values)
         }

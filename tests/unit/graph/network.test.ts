@@ -33,7 +33,9 @@ const kernels = await KernelCatalog.open({
 const plan = planNetwork(network, { precision: 'f32', stored: () => 'bf16', kernels })
 
 function parameters(operation: Operation): Parameter[] {
-  return Object.values(operation).filter((value): value is Parameter => typeof value === 'object' && value !== null && 'shape' in value)
+  return Object.values(operation).filter(
+    (value): value is Parameter => typeof value === 'object' && value !== null && 'shape' in value,
+  )
 }
 
 /** The network with one of its operations changed. */
