@@ -8,10 +8,12 @@ import {
   attentionMatrixVariants,
 } from '../../src/gpu/kernels/attention-matrix.js'
 import { convert } from '../../src/gpu/kernels/convert.js'
+import { crossAttention } from '../../src/gpu/kernels/cross-attention.js'
 import { finite } from '../../src/gpu/kernels/finite.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
+import { crossAttentionNaive } from '../../src/gpu/kernels/naive/cross-attention.js'
 import { finiteNaive } from '../../src/gpu/kernels/naive/finite.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
@@ -74,6 +76,9 @@ const LAYER_NORMS = product([4, 1152], FLOATS).map(([C, output]) => ({ C, eps: 1
 const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128'] as const).map(
   ([headSize, type, variant]) => ({ heads: 3, headSize, type, variant }),
 )
+const CROSS_ATTENTIONS = product([4, 72, 128, 256], [1, 4, 5, 64, 96], FLOATS).map(([headSize, queries, type]) => {
+  return { heads: 3, headSize, queries, type }
+})
 // Shapes of NVIDIA, AMD, Intel and Apple. The null device's largest subgroup has 128 invocations.
 const SHAPES = product(
   [
@@ -125,6 +130,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   // Only those that fit 16 KiB, which is all that the null backend has.
   'attention by matrices': ATTENTION_ON_MATRICES.filter(({ workgroupBytes }) => workgroupBytes <= 16384),
   'attention, naive': ATTENTIONS.map(attentionNaiveOf),
+  'cross attention': CROSS_ATTENTIONS.map(crossAttention),
+  'cross attention, naive': CROSS_ATTENTIONS.map(crossAttentionNaive),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
