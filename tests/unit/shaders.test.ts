@@ -10,11 +10,13 @@ import {
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { crossAttention } from '../../src/gpu/kernels/cross-attention.js'
 import { finite } from '../../src/gpu/kernels/finite.js'
+import { interpolatePositions } from '../../src/gpu/kernels/interpolate-positions.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
 import { crossAttentionNaive } from '../../src/gpu/kernels/naive/cross-attention.js'
 import { finiteNaive } from '../../src/gpu/kernels/naive/finite.js'
+import { interpolatePositionsNaive } from '../../src/gpu/kernels/naive/interpolate-positions.js'
 import { layerNormNaive } from '../../src/gpu/kernels/naive/layer-norm.js'
 import { matmulNaive } from '../../src/gpu/kernels/naive/matmul.js'
 import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
@@ -79,6 +81,7 @@ const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', '8x8-32', 'query-128
 const CROSS_ATTENTIONS = product([4, 72, 128, 256], [1, 4, 5, 64, 96], FLOATS).map(([headSize, queries, type]) => {
   return { heads: 3, headSize, queries, type }
 })
+const INTERPOLATIONS = WEIGHTS.map((table) => ({ C: 1152, S: 27, table }))
 // Shapes of NVIDIA, AMD, Intel and Apple. The null device's largest subgroup has 128 invocations.
 const SHAPES = product(
   [
@@ -132,6 +135,8 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'attention, naive': ATTENTIONS.map(attentionNaiveOf),
   'cross attention': CROSS_ATTENTIONS.map(crossAttention),
   'cross attention, naive': CROSS_ATTENTIONS.map(crossAttentionNaive),
+  'interpolated positions': INTERPOLATIONS.map(interpolatePositions),
+  'interpolated positions, naive': INTERPOLATIONS.map(interpolatePositionsNaive),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
