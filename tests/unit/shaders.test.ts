@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { create, globals } from 'webgpu'
 import type { Kernel } from '../../src/gpu/kernel.js'
+import { addSincos } from '../../src/gpu/kernels/add-sincos.js'
 import {
   attentionMatrix,
   attentionMatrixFits,
@@ -137,6 +138,7 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'cross attention, naive': CROSS_ATTENTIONS.map(crossAttentionNaive),
   'interpolated positions': INTERPOLATIONS.map(interpolatePositions),
   'interpolated positions, naive': INTERPOLATIONS.map(interpolatePositionsNaive),
+  'sin-cos positions': FLOATS.map((type) => addSincos({ C: 3584, type })),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
