@@ -11,6 +11,7 @@ import {
 import { convert } from '../../src/gpu/kernels/convert.js'
 import { crossAttention } from '../../src/gpu/kernels/cross-attention.js'
 import { finite } from '../../src/gpu/kernels/finite.js'
+import { gatherRows } from '../../src/gpu/kernels/gather-rows.js'
 import { interpolatePositions } from '../../src/gpu/kernels/interpolate-positions.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
@@ -139,6 +140,7 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'interpolated positions': INTERPOLATIONS.map(interpolatePositions),
   'interpolated positions, naive': INTERPOLATIONS.map(interpolatePositionsNaive),
   'sin-cos positions': FLOATS.map((type) => addSincos({ C: 3584, type })),
+  'gathered rows': FLOATS.map((type) => gatherRows({ C: 1152, type })),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
