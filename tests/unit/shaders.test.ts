@@ -15,6 +15,7 @@ import { gatherRows } from '../../src/gpu/kernels/gather-rows.js'
 import { interpolatePositions } from '../../src/gpu/kernels/interpolate-positions.js'
 import { layerNorm } from '../../src/gpu/kernels/layer-norm.js'
 import { matmulMatrix, matmulMatrixTiles } from '../../src/gpu/kernels/matmul-matrix.js'
+import { meanRows } from '../../src/gpu/kernels/mean-rows.js'
 import { convertNaive } from '../../src/gpu/kernels/naive/convert.js'
 import { crossAttentionNaive } from '../../src/gpu/kernels/naive/cross-attention.js'
 import { finiteNaive } from '../../src/gpu/kernels/naive/finite.js'
@@ -141,6 +142,7 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'interpolated positions, naive': INTERPOLATIONS.map(interpolatePositionsNaive),
   'sin-cos positions': FLOATS.map((type) => addSincos({ C: 3584, type })),
   'gathered rows': FLOATS.map((type) => gatherRows({ C: 1152, type })),
+  'mean of rows': [meanRows({ C: 1152 })],
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
