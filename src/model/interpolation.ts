@@ -16,7 +16,8 @@ export interface Tap {
  * The taps of each of n positions along an axis of `side`, in doubles. Their weights add up to 1. `bicubic` has four for
  * each, and repeats an index at the border; the others have as many as their support covers.
  *
- * torch computes the weights of a float32 table in float32: results differ by that rounding.
+ * torch computes the weights of a float32 table in float32: results differ by that rounding. In its antialiased modes it
+ * gives all rows of a grid one column wide the values of the first row (2.13 on a CPU): that is not followed.
  *
  * @returns [n], each in increasing index
  */

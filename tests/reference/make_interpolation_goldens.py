@@ -52,7 +52,7 @@ for mode in MODES:
         projections = [
             [(left[i, :n] @ weights @ right[i, :side]).item() for i in range(PAIRS)] for n, weights in matrices.items()
         ]
-        # The other axis has the same weights. (Of a table one column wide, antialiasing repeats the first row.)
+        # The other axis has the same weights. (To one column, torch repeats the first row when antialiasing.)
         down = resize(torch.eye(side, dtype=torch.float64)[:, None].expand(side, 2, side), (7, 2), mode)[:, 0]
         assert torch.allclose(down, matrices[7], rtol=0, atol=1e-15)
         whole = {n: [trimmed(row) for row in matrices[n]] for n in WHOLE}

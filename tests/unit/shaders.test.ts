@@ -26,6 +26,7 @@ import { patchEmbedNaive } from '../../src/gpu/kernels/naive/patch-embed.js'
 import { DIRECT_PATCHES } from '../../src/gpu/kernels/patch-embed-direct.js'
 import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
+import { transpose } from '../../src/gpu/kernels/transpose.js'
 import { type MatrixShape, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/matrix-units.js'
 import { compile } from '../../src/gpu/pipeline.js'
 import { attentionNaiveOf, attentionOf, matmulF16Of, matmulOf, TILES } from '../support/kernels.js'
@@ -144,6 +145,7 @@ const KERNELS: Readonly<Record<string, readonly Kernel[]>> = {
   'sin-cos positions': FLOATS.map((type) => addSincos({ C: 3584, type })),
   'gathered rows': FLOATS.map((type) => gatherRows({ C: 1152, type })),
   'mean of rows': [meanRows({ C: 1152 })],
+  transposition: ([2, 4] as const).map((bytes) => transpose({ batches: 3, rows: 5, columns: 7, bytes })),
   conversion: CONVERSIONS.map(([from, to]) => convert(from, to)),
   'finite weights': FORMS.map(finite),
   'finite weights, naive': FORMS.map(finiteNaive),
