@@ -13,11 +13,20 @@ const gpu = await testGpu()
 const tiers = await testTiers()
 const measured: string[] = []
 
-/** One load serves all cases of a way to map positions and to merge. */
-const loads = families.flatMap((model) => {
-  const ways = new Map(model.cases.map(({ positions, merge }) => [`${positions} ${merge ?? ''}`, { positions, merge }]))
-  return [...ways.values()].flatMap((way) => tiers.map((tier) => ({ ...way, ...tier, model, name: model.name })))
-})
+/**
+ * One load serves all cases of a way to map positions and to merge. A network that another naming had before, with the
+ * same expected values, is loaded in f32 only.
+ */
+const loads = families
+  .filter(({ layout }) => layout !== 'big_vision') // no checkpoint until it is converted: tests/unit/cli
+  .flatMap((model, i, all) => {
+    const ways = new Map(
+      model.cases.map(({ positions, merge }) => [`${positions} ${merge ?? ''}`, { positions, merge }]),
+    )
+    const again = all.slice(0, i).some(({ goldens }) => goldens === model.goldens)
+    const some = again ? tiers.slice(0, 1) : tiers
+    return [...ways.values()].flatMap((way) => some.map((tier) => ({ ...way, ...tier, model, name: model.name })))
+  })
 
 interface Numbers {
   readonly data: Float32Array

@@ -78,8 +78,6 @@ def check_case(entry: dict, case: dict, w: Tensors, goldens: Tensors) -> dict[st
         outputs.setdefault("tokens", []).append(tokens)
         if "head.probe" in w:
             outputs.setdefault("pooled", []).append(map_head(w, "head.", tokens, shape.heads, shape.gelu))
-        elif "pooled" in entry["outputs"]:
-            outputs.setdefault("pooled", []).append(tokens.mean(0))
         if "merge" in case:
             side = [n // 2 for n in grid] if insert is not None else grid
             outputs.setdefault("merged", []).append(final_merger(w, "merger.mlp.0.", tokens, side))
