@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.js'
 import { allocating } from '../gpu/memory.js'
 import type { Readbacks } from './readbacks.js'
-import { PassTimer } from './timer.js'
+import type { PassTimer } from './timer.js'
 
 /** What one run gives, in bytes. */
 export interface OutputSizes {
@@ -25,8 +25,9 @@ export class RunOutputs {
     const readback = sizes.readback === null ? null : await readbacks.acquire(sizes.readback)
     gpu.check()
     const made: GPUBuffer[] = []
-    const timer = sizes.timedPasses > 0 ? new PassTimer(gpu, sizes.timedPasses) : null
+    let timer: PassTimer | null = null
     try {
+      timer = sizes.timedPasses > 0 ? await openTimer(gpu, sizes.timedPasses) : null
       // A warm run with nothing but tokens to read allocates nothing, and need not wait for the device to say so.
       if (sizes.handedOut.length + sizes.taps.length + sizes.timedPasses === 0) {
         return new RunOutputs(gpu, readback, [], [], null)
@@ -75,4 +76,11 @@ export class RunOutputs {
     for (const buffer of [...this.handedOut, ...this.taps]) this.#gpu.memory.destroy(buffer)
     this.timer?.free()
   }
+}
+
+/** Of a file of its own, as most pages never ask for times. */
+async function openTimer(gpu: Gpu, passes: number): Promise<PassTimer> {
+  const { PassTimer } = await import('./timer.js')
+  gpu.check()
+  return new PassTimer(gpu, passes)
 }
