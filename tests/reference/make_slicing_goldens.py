@@ -98,6 +98,14 @@ naflex = [
     for patch, most in [(16, n) for n in (1, 2, 3, 16, 64, 196, 256, 400, 576, 1024, 4096)] + [(14, 256), (14, 1024)]
     for size in photos[:5] + squares[::12] + thin + spread(140, 9000)
 ]
+# The longest sides show best where the search ends, and above all those that a longer search would change.
+longest = [tuple(int(n) for n in rng.integers(8000, 32769, 2)) for _ in range(8000)]
+changed = [
+    (w, h)
+    for w, h in longest
+    if get_image_size_for_max_num_patches(h, w, 16, 1024) != get_image_size_for_max_num_patches(h, w, 16, 1024, 1e-6)
+]
+naflex += [naflex_case(*size, 16, 1024) for size in longest[:400] + changed]
 tensors = {"slicing": np.array(slicing, np.int32), "naflex": np.array(naflex, np.int32)}
 save_file(tensors, FIXTURES / "slicing.safetensors")
 
@@ -149,4 +157,4 @@ goldens = {
 }
 (FIXTURES / "slicing.json").write_text(json.dumps(goldens, indent=2) + "\n")
 size = (FIXTURES / "slicing.safetensors").stat().st_size
-print(f"{len(slicing)} plans, {len(naflex)} NaFlex sizes, {size} bytes; grids of large.png: {len(goldens['slicing'][0]['pieces'])} pieces")
+print(f"{len(slicing)} plans, {len(naflex)} NaFlex sizes ({len(changed)} by the end of the search), {size} bytes; grids of large.png: {len(goldens['slicing'][0]['pieces'])} pieces")
