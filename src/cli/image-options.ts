@@ -27,7 +27,7 @@ export function refuseMerging({ merge }: { readonly merge?: string }): void {
 
 /** The larger side that Pillow, sharp and a table of positions could ever see; it also keeps arithmetic exact. */
 const MAX_SIDE = 65_535
-/** As many as fit the command's patience: the count only bounds, the picture's area asks for them. */
+/** A bound against slips of the pen: a thousand slices are a million tokens. */
 const MAX_SLICES = 1000
 
 export function imageOptions(values: {

@@ -46,7 +46,7 @@ describe('slicing is the published one', () => {
     expect(wrong).toEqual([])
   })
 
-  // Rows × columns in patches, as MiniCPM-V's issue threads and papers count them: tokens of overview and of a slice.
+  // Usual sizes, to be read: overview, columns and rows, refined picture.
   test.each([
     ['224×224', [224, 224], [448, 448, 0, 0, 0, 0]],
     ['449×449', [449, 449], [448, 448, 1, 2, 630, 644]],
