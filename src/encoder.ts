@@ -4,6 +4,7 @@ import { encodingsOf } from './encoder/encodings.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'
+import { preparePieces, type PieceImage } from './encoder/pieces.js'
 import type {
   Arithmetic,
   EncodeInput,
@@ -16,18 +17,20 @@ import type {
   PositionMode,
   Precision,
   ProfileOptions,
+  SlicingOptions,
   Support,
+  WholeOptions,
 } from './encoder/types.js'
 import { SovitError, throwIfAborted, unlessAborted } from './errors.js'
-import { cutBatches, type BatchImage } from './graph/batch.js'
+import { cutBatches } from './graph/batch.js'
 import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor.js'
 import { Gpu, type DeviceInfo } from './gpu/device.js'
 import { GpuResizer } from './image/gpu-resize.js'
-import { freePixels, toPixels } from './image/input.js'
-import { patchGrid, type GridTables } from './model/positions.js'
+import { freePixels } from './image/input.js'
+import type { GridTables } from './model/positions.js'
 
 interface EncodedBatch {
-  readonly images: readonly BatchImage[]
+  readonly images: readonly PieceImage[]
   readonly result: RunResult
 }
 
@@ -130,24 +133,25 @@ export class VisionEncoder {
   }
 
   /**
-   * Encodes one picture, or several of any sizes as one packed batch. Calls queue: they may overlap.
+   * Encodes one picture, or several of any sizes as one packed batch. Calls queue: they may overlap. With the size
+   * `minicpm-v` there is one encoding a piece, of one picture too: overview first, then the slices row by row, picture after
+   * picture.
    *
-   * @returns tokens [P, C] of each picture, after the final norm, in raster order.
+   * @returns tokens [P, C] of each picture or piece, after the final norm, in raster order.
    * @throws SovitError `BAD_IMAGE`, `IMAGE_SIZE`, `BAD_POSITIONS`, `LIMIT`, `OUT_OF_MEMORY`, `ABORTED`, `DISPOSED`, `DEVICE_LOST`
    */
-  encode(input: EncodeInput, options?: EncodeOptions): Promise<Encoding>
+  encode(input: EncodeInput | readonly EncodeInput[], options: SlicingOptions): Promise<Encoding[]>
+  encode(input: EncodeInput, options?: WholeOptions): Promise<Encoding>
   encode(input: readonly EncodeInput[], options?: EncodeOptions): Promise<Encoding[]>
+  encode(input: EncodeInput | readonly EncodeInput[], options?: EncodeOptions): Promise<Encoding | Encoding[]>
   async encode(
     input: EncodeInput | readonly EncodeInput[],
     options: EncodeOptions = {},
   ): Promise<Encoding | Encoding[]> {
-    if (!isList(input)) {
-      const [encoding] = await this.encode([input], options)
-      if (!encoding) throw new SovitError('BAD_IMAGE', 'The picture gave no tokens.')
-      return encoding
-    }
-    const batches = await this.#enqueue(input, options, options.gpuTime ? 'whole' : undefined)
-    return batches.flatMap(({ images, result }) => encodingsOf(images, result, this.positions, options))
+    const all = isList(input) ? input : [input]
+    const batches = await this.#enqueue(all, options, options.gpuTime ? 'whole' : undefined)
+    const encodings = batches.flatMap(({ images, result }) => encodingsOf(images, result, this.positions, options))
+    return isList(input) || options.size === 'minicpm-v' ? encodings : (encodings[0] ?? encodings)
   }
 
   /**
@@ -198,8 +202,10 @@ export class VisionEncoder {
   }
 
   /** Pictures of one call; when one fails, what was made of the others is freed. */
-  async #prepareAll(input: readonly EncodeInput[], options: EncodeOptions): Promise<readonly BatchImage[]> {
-    const prepared = await Promise.allSettled(input.map((item) => this.#prepare(item, options)))
+  async #prepareAll(input: readonly EncodeInput[], options: EncodeOptions): Promise<readonly PieceImage[]> {
+    const prepared = await Promise.allSettled(
+      input.map((item, i) => preparePieces(item, i, options, this.model, this.#grids, this.#resizer)),
+    )
     const images = prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = prepared.find((one) => one.status === 'rejected')
     if (!failed) return this.#withFrames(images, options)
@@ -207,7 +213,7 @@ export class VisionEncoder {
     throw await this.#gpu.explain(failed.reason)
   }
 
-  async #withFrames(images: readonly BatchImage[], { temporalIds }: EncodeOptions): Promise<readonly BatchImage[]> {
+  async #withFrames(images: readonly PieceImage[], { temporalIds }: EncodeOptions): Promise<readonly PieceImage[]> {
     if (!temporalIds) return images
     try {
       return (await import('./encoder/frames.js')).withFrames(images, temporalIds, this.model.config)
@@ -217,23 +223,11 @@ export class VisionEncoder {
     }
   }
 
-  async #prepare(input: EncodeInput, options: EncodeOptions): Promise<BatchImage> {
-    const { patch, table } = this.model.config
-    const pixels = await toPixels(input, { ...options, patch, limit: table * patch }, this.#resizer)
-    try {
-      const grid = patchGrid(pixels, patch)
-      return { ...pixels, grid, positions: this.#grids.positions(grid) }
-    } catch (error) {
-      freePixels(pixels)
-      throw error
-    }
-  }
-
   /**
    * Submits a call's pictures; a batch beyond the device's limits is cut into several, whose tokens are the same bits.
    * The results of what was submitted come even when a later batch fails, as the buffers they hold must be freed.
    */
-  async #submit(images: readonly BatchImage[], options: EncodeOptions, timing: RunOptions['timing']) {
+  async #submit(images: readonly PieceImage[], options: EncodeOptions, timing: RunOptions['timing']) {
     const { hiddenStates: taps = false, output, heads, signal } = options
     const what = { taps, keepOnGpu: output === 'gpu', tokensOnly: heads === 'none', timing, signal }
     const batches: Promise<EncodedBatch>[] = []

@@ -1,7 +1,6 @@
-import type { EncodeOptions } from 'sovit'
 import { byId, onEnter } from './dom.js'
 
-export type Size = NonNullable<EncodeOptions['size']>
+export type Size = number | 'native' | { readonly height: number; readonly width: number }
 
 /** Where changed settings go. */
 export interface SettingsEvents {

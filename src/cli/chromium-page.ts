@@ -52,7 +52,7 @@ export interface PageReport {
   readonly arithmetic: Arithmetic
   readonly load: LoadInfo
   readonly gpuBytes: number
-  readonly encodings: readonly Pick<Encoding, 'dims' | 'type' | 'grid' | 'positions'>[]
+  readonly encodings: readonly Pick<Encoding, 'dims' | 'type' | 'grid' | 'source' | 'positions'>[]
   readonly ms: readonly number[]
   readonly gpuMs: readonly number[] | null
 }
@@ -84,12 +84,12 @@ export async function encodeInPage(
     for (let i = 0; i < (repeat ?? 0); i++) encodings = await run()
     const { model, device, precision, arithmetic, load, gpuBytes } = encoder
     const shapes: PageReport['encodings'][number][] = []
-    for (const [i, { tokens, hiddenStates: states = [], dims, type, grid, positions }] of encodings.entries()) {
+    for (const [i, { tokens, hiddenStates: states = [], dims, type, grid, source, positions }] of encodings.entries()) {
       await fetch(`${results}${i}/tokens`, { method: 'POST', body: tokens as Float32Array<ArrayBuffer> })
       for (const [layer, state] of states.entries()) {
         await fetch(`${results}${i}/${layer}`, { method: 'POST', body: state as Float32Array<ArrayBuffer> })
       }
-      shapes.push({ dims, type, grid, positions })
+      shapes.push({ dims, type, grid, source, positions })
     }
     const times = { ms, gpuMs: gpuTime ? gpuMs : null }
     return { model, device, precision, arithmetic, load, gpuBytes, encodings: shapes, ...times }

@@ -2,13 +2,13 @@ import type { PreprocessOptions } from '../image/types.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
 import { CACHE_OPTION, cacheOption } from './cache-option.js'
 import { choice, count, UsageError, type Parsed } from './args.js'
-import { IMAGE_OPTIONS, imageOptions, refuseSlicing, SLICING_OPTIONS } from './image-options.js'
+import { IMAGE_OPTIONS, imageOptions, MERGING_OPTIONS, refuseMerging } from './image-options.js'
 import { modelRef, type ModelRef } from './model-ref.js'
 import { RUNTIMES, type TowerOptions } from './runtime.js'
 
 export const ENCODE_OPTIONS = {
   model: { value: 'MODEL', help: 'the checkpoint; see below' },
-  out: { value: 'FILE', help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}' },
+  out: { value: 'FILE', help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}, source.{i}' },
   pixels: { value: 'FILE', help: 'instead of pictures: safetensors with pixel_values.{i} F32 [3,H,W], normalised' },
   ...IMAGE_OPTIONS,
   positions: { value: 'P', help: 'auto (default), table, navit, navit-float32' },
@@ -18,7 +18,7 @@ export const ENCODE_OPTIONS = {
   gelu: { value: 'G', help: 'auto (default), tanh, erf' },
   layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
   layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
-  ...SLICING_OPTIONS,
+  ...MERGING_OPTIONS,
   arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16), matrix: how products are computed' },
   tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
   ...CACHE_OPTION,
@@ -57,7 +57,7 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
   if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
   if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
   choice('heads', values.heads ?? 'all', ['all', 'none'])
-  refuseSlicing(values)
+  refuseMerging(values)
   return {
     images,
     pixels,

@@ -42,7 +42,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     if (pca !== undefined && pictures.length !== 1) {
       throw new SovitError(
         'BAD_OPTION',
-        `--pca draws one picture, but ${pictures.length} are given. Encode one at a time.`,
+        `--pca draws one picture, but there are ${pictures.length}, slices included. Encode one at a time, unsliced.`,
       )
     }
     const { report, runtime } = await runJob(request, pictures, manifest, signal)
@@ -53,7 +53,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
         report.encodings.map((encoding) => colours(encoding, patch)),
         signal,
       )
-    if (out !== undefined) await writeWhole(out, encodeSafetensors(report.encodings.flatMap(tensorsOf)), signal)
+    if (out !== undefined) await writeWhole(out, encodeSafetensors(tensorsOf(report, pictures)), signal)
     if (json) return print(`${JSON.stringify(encodeJson(model.name, runtime, report, pictures))}\n`)
     const files = [...(out ? [`tokens     ${out}`] : []), ...(pca ? [`colours    ${pca}`] : [])]
     return print(`${[...encodeLines(model.name, report, pictures), ...files].join('\n')}\n`)
@@ -87,14 +87,15 @@ async function runJob(
   }
 }
 
-function tensorsOf({ tokens, dims, grid, hiddenStates = [] }: Encoding, i: number): TensorToWrite[] {
-  return [
+function tensorsOf({ encodings }: EncodeReport, pictures: readonly Picture[]): TensorToWrite[] {
+  return encodings.flatMap(({ tokens, dims, grid, source, hiddenStates = [] }, i): TensorToWrite[] => [
     { name: `last_hidden_state.${i}`, dtype: 'F32', shape: dims, data: tokens },
     { name: `grid.${i}`, dtype: 'I32', shape: [2], data: Int32Array.from(grid) },
-    ...hiddenStates.map(
-      (data, layer) => ({ name: `hidden_states.${i}.${layer}`, dtype: 'F32', shape: dims, data }) as const,
-    ),
-  ]
+    { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.from(pictures[i]?.piece ?? source) },
+    ...hiddenStates.map((data, layer) => {
+      return { name: `hidden_states.${i}.${layer}`, dtype: 'F32', shape: dims, data } as const
+    }),
+  ])
 }
 
 /** A picture in which every token has the size of its patch. */

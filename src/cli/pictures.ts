@@ -1,21 +1,24 @@
 import { readFile } from 'node:fs/promises'
 import { readSafetensors, type TensorInMemory } from '../checkpoint/safetensors-read.js'
+import type { Encoding } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { toRgb } from '../image/decode.js'
-import { checkPixels } from '../image/input.js'
-import { preprocess } from '../image/preprocess.js'
+import { checkPixels } from '../image/ready.js'
+import { preprocess, targetsOf } from '../image/preprocess.js'
 import type { PixelValues, PreprocessOptions } from '../image/types.js'
 
-/** Pixel values, and where they come from. */
+/** Pixel values of a picture or of a piece of it, and where they come from. */
 export interface Picture {
   readonly source: string
-  /** Size of the picture as decoded, or of the pixel values where those were given. */
+  /** [image of the command, row, column of the slice], or row and column −1. */
+  readonly piece: Encoding['source']
+  /** Size of the whole picture as decoded, or of the pixel values where those were given. */
   readonly width: number
   readonly height: number
   readonly pixels: PixelValues
 }
 
-/** Decodes, resizes and normalises pictures by path or address. Throws as `toRgb` and `preprocess`. */
+/** Decodes, resizes, cuts and normalises pictures by path or address: all pieces of each. Throws as `toRgb` and `targetsOf`. */
 export async function readPictures(
   sources: readonly string[],
   options: PreprocessOptions,
@@ -23,9 +26,14 @@ export async function readPictures(
 ): Promise<Picture[]> {
   const pictures: Picture[] = []
   // One after another: only one decoded picture is in memory at a time.
-  for (const source of sources) {
+  for (const [index, source] of sources.entries()) {
     const image = await toRgb(source, { signal })
-    pictures.push({ source, width: image.width, height: image.height, pixels: preprocess(image, options) })
+    const { width, height } = image
+    for (const target of await targetsOf(image, options)) {
+      for (const { place, ...pixels } of preprocess(image, target)) {
+        pictures.push({ source, piece: [index, ...place], width, height, pixels })
+      }
+    }
   }
   return pictures
 }
@@ -41,13 +49,13 @@ export async function readPixels(file: string): Promise<Picture[]> {
   return Array.from({ length: Math.max(1, names.length) }, (_, i) => {
     const source = `${file}:pixel_values.${i}`
     const tensor = tensors.get(`pixel_values.${i}`)
-    if (tensor) return asPicture(source, tensor)
+    if (tensor) return asPicture(source, i, tensor)
     const wayOut = 'Name the pictures pixel_values.0, pixel_values.1, and so on without gaps'
     throw new SovitError('TENSOR_MISSING', `There is no tensor ${source}. ${wayOut}.`)
   })
 }
 
-function asPicture(source: string, { dtype, shape, data }: TensorInMemory): Picture {
+function asPicture(source: string, index: number, { dtype, shape, data }: TensorInMemory): Picture {
   const [channels, height = 0, width = 0] = shape
   if (dtype !== 'F32') throw new SovitError('TENSOR_DTYPE', `${source} is ${dtype}; pixel values must be F32.`)
   if (shape.length !== 3 || channels !== 3) {
@@ -55,5 +63,5 @@ function asPicture(source: string, { dtype, shape, data }: TensorInMemory): Pict
   }
   // Copied: the tensor may begin at any byte of the file, floats must begin at a multiple of four.
   const pixels = checkPixels({ width, height, data: new Float32Array(Uint8Array.from(data).buffer) })
-  return { source, width, height, pixels }
+  return { source, piece: [index, -1, -1], width, height, pixels }
 }

@@ -3,7 +3,7 @@ import { describeTower } from '../encoder/load.js'
 import { patchGrid } from '../model/positions.js'
 import { helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
-import { IMAGE_OPTIONS, imageOptions, refuseSlicing, SLICING_OPTIONS } from './image-options.js'
+import { IMAGE_OPTIONS, imageOptions, MERGING_OPTIONS, refuseMerging } from './image-options.js'
 import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
 import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { readPictures, type Picture } from './pictures.js'
@@ -13,7 +13,7 @@ const OPTIONS = {
   out: { value: 'FILE', help: 'safetensors file to write: pixel_values.{i}, grid.{i}, source.{i}' },
   model: { value: 'MODEL', help: 'whose patches and table decide on sizes; see below' },
   ...IMAGE_OPTIONS,
-  ...SLICING_OPTIONS,
+  ...MERGING_OPTIONS,
   json: { help: 'one JSON object on stdout' },
 } as const
 
@@ -24,7 +24,7 @@ export const preprocess: Command = {
     const { values, positionals } = parseCommand(args, OPTIONS)
     if (positionals.length === 0) throw new UsageError('No picture is given.')
     if (values.out === undefined) throw new UsageError('--out FILE is missing: the file to write.')
-    refuseSlicing(values)
+    refuseMerging(values)
     const options = imageOptions(values)
     await checkWritable(values.out)
     const model = modelRef(values.model)
@@ -40,20 +40,21 @@ export const preprocess: Command = {
 
     const images = pictures.map((picture) => ({ ...picture, grid: patchGrid(picture.pixels, patch) }))
     if (values.json) {
-      const json = images.map(({ source, pixels: { width, height }, grid }) => ({ source, width, height, grid }))
+      const json = images.map(({ source, piece, pixels: { width, height }, grid }) => {
+        return { source, piece, width, height, grid }
+      })
       return print(`${JSON.stringify({ images: json })}\n`)
     }
     return print(`${images.map(pictureLine).join('\n')}\npixels     ${values.out}\n`)
   },
 }
 
-function tensorsOf({ pixels }: Picture, i: number, patch: number): TensorToWrite[] {
+function tensorsOf({ pixels, piece }: Picture, i: number, patch: number): TensorToWrite[] {
   const { width, height, data } = pixels
   const grid = Int32Array.from(patchGrid(pixels, patch))
   return [
     { name: `pixel_values.${i}`, dtype: 'F32', shape: [3, height, width], data },
     { name: `grid.${i}`, dtype: 'I32', shape: [2], data: grid },
-    // The whole picture, no slice of it.
-    { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.of(i, -1, -1) },
+    { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.from(piece) },
   ]
 }

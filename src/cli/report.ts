@@ -26,7 +26,9 @@ export function encodeJson(
     arithmetic: report.arithmetic,
     runtime,
     load: report.load,
-    images: report.encodings.map(({ grid, dims: [tokens] }, i) => ({ source: pictures[i]?.source, grid, tokens })),
+    images: report.encodings.map(({ grid, dims: [tokens] }, i) => {
+      return { source: pictures[i]?.source, piece: pictures[i]?.piece, grid, tokens }
+    }),
     ms: report.ms,
     gpuMs: report.gpuMs,
   }
@@ -42,7 +44,7 @@ export function encodeLines(name: string, report: EncodeReport, pictures: readon
     `precision  ${report.precision}, products ${report.arithmetic === 'matrix' ? 'by matrix units' : `in ${report.arithmetic}`}`,
     `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched${kept}, ${mb(gpuBytes)} MB on the GPU`,
     ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
-    `encode     ${timeLine(report.ms, pictures.length)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,
+    `encode     ${timeLine(report.ms, new Set(pictures.map(({ piece: [image] }) => image)).size)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,
   ]
 }
 
@@ -56,15 +58,20 @@ function deviceLine({ vendor, architecture, description, backend, software }: En
   return `${named}${software ? ', a software rasteriser' : ''} (${backend})`
 }
 
-/** `photo.jpg: 640×480 as 448×448, grid 32×32, 1024 tokens`; pictures width×height, the grid rows×columns. */
+/**
+ * `photo.jpg: 640×480 as 448×448, grid 32×32, 1024 tokens`; pictures width×height, the grid rows×columns. Of a slice:
+ * `photo.jpg: 640×480, slice 0,1 of 364×546, …`, its row and column.
+ */
 export function pictureLine({
   source,
+  piece: [, row, column],
   width,
   height,
   pixels,
   grid,
 }: Picture & { grid: readonly [number, number] }): string {
-  const resized = width !== pixels.width || height !== pixels.height ? ` as ${pixels.width}×${pixels.height}` : ''
+  const to = `${pixels.width}×${pixels.height}`
+  const resized = row >= 0 ? `, slice ${row},${column} of ${to}` : to === `${width}×${height}` ? '' : ` as ${to}`
   return `picture    ${source}: ${width}×${height}${resized}, grid ${grid[0]}×${grid[1]}, ${grid[0] * grid[1]} tokens`
 }
 

@@ -1,18 +1,18 @@
-import type { BatchImage } from '../graph/batch.js'
 import type { RunResult } from '../graph/executor.js'
 import type { Result } from '../graph/results.js'
+import type { PieceImage } from './pieces.js'
 import type { EncodeOptions, Encoding, Features, PositionMode } from './types.js'
 
 /** What a run gave for each picture of its batch. Of frames that a resampler looks at together, the first has its result. */
 export function encodingsOf(
-  images: readonly BatchImage[],
+  images: readonly PieceImage[],
   { results, taps, gpuMs }: RunResult,
   positions: PositionMode,
   { hiddenStates, gpuTime }: EncodeOptions,
 ): Encoding[] {
   const [tokens, ...heads] = results
   let group = -1
-  return images.map(({ grid, joins }, i) => {
+  return images.map(({ grid, source, joins }, i) => {
     if (!joins) group++
     const { data, buffer, dims, type } = featuresOf(tokens, i)
     return {
@@ -20,6 +20,7 @@ export function encodingsOf(
       dims: [dims[0] ?? 0, dims[1] ?? 0],
       type,
       grid,
+      source,
       positions,
       ...Object.fromEntries(heads.flatMap((head) => headOf(head, i, joins ? null : group))),
       ...(hiddenStates && { hiddenStates: taps.flatMap((tap) => tap[i] ?? []) }),

@@ -1,4 +1,4 @@
-import type { ImageInput, PixelValues, Resample, SizeOption } from '../image/types.js'
+import type { ImageInput, PixelValues, Resample, SizeOption, WholeSize } from '../image/types.js'
 import type { CacheOption, ModelSource, ProgressEvent, WeightCache, WeightManifest } from '../checkpoint/types.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { DeviceInfo } from '../gpu/device.js'
@@ -70,10 +70,12 @@ export interface LoadOptions {
 }
 
 export interface EncodeOptions {
-  /** Default 448: squash to 448×448. Ignored for ready pixel values. */
+  /** Default 448: squash to 448×448. Ready pixel values are taken as they are, in one piece. */
   readonly size?: SizeOption
-  /** Default bicubic. */
+  /** Default bicubic; for `{ naflex }` bilinear. */
   readonly resample?: Resample
+  /** Most slices of `minicpm-v`, besides the overview. Default 9. */
+  readonly maxSlices?: number
   /**
    * Frames of videos (MiniCPM-V 4.5): one list for each group of pictures that the resampler turns into one set of queries,
    * with the number of each frame, or −1 where there is none. Default: each picture for itself.
@@ -90,9 +92,15 @@ export interface EncodeOptions {
   readonly signal?: AbortSignal
 }
 
-export type ProfileOptions = Pick<EncodeOptions, 'size' | 'resample' | 'signal'>
+/** Options with which a picture is one piece, and gives one encoding. */
+export type WholeOptions = EncodeOptions & { readonly size?: WholeSize }
 
-/** Visual tokens of one picture, in raster order, after the final norm. */
+/** Options with which a picture may be several pieces, each of which gives an encoding. */
+export type SlicingOptions = EncodeOptions & { readonly size: 'minicpm-v' }
+
+export type ProfileOptions = Pick<EncodeOptions, 'size' | 'resample' | 'maxSlices' | 'signal'>
+
+/** Visual tokens of one picture, or of a piece of it, in raster order, after the final norm. */
 export interface Encoding {
   /** [P, C], row-major. Empty when the output stays on the GPU. */
   readonly tokens: Float32Array
@@ -101,6 +109,8 @@ export interface Encoding {
   readonly type: 'float32'
   /** Patches: [rows, columns], P = rows·columns. */
   readonly grid: readonly [number, number]
+  /** [image of the call, row, column of the slice]; row and column are −1 for a whole picture, as an overview is. */
+  readonly source: readonly [image: number, row: number, column: number]
   /** How positions were mapped. */
   readonly positions: PositionMode
   /** [C]: SigLIP's embedding of the whole picture, where the checkpoint has a MAP head. */

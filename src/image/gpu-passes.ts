@@ -1,15 +1,14 @@
 import type { Gpu } from '../gpu/device.js'
 import type { RunSizes } from '../gpu/kernel.js'
 import { isVerticalFirst, makeTaps, type Taps } from './resize.js'
-import type { Resample, Size } from './types.js'
+import type { Size, Target } from './types.js'
 
-/** A resize, to be done on the device in two passes. */
+/** A resize, to be done on the device in two passes over each cell of its result. */
 export interface Resizing {
   readonly from: Size
   /** Pixels from one row of the source to the next. */
   readonly stride: number
-  readonly to: Size
-  readonly filter: Resample
+  readonly to: Target
 }
 
 /** One pass, with its tables on the device: see the kernel `resize`. */
@@ -19,10 +18,17 @@ export interface Pass {
   readonly size: GPUBuffer
 }
 
+/**
+ * The first pass makes strips of the cells that lie beside each other across it; of each strip, the second makes its cells.
+ * Each is divided along its own axis, by its table of taps, so no pixel is made twice.
+ */
 interface Passes {
-  readonly resizing: Resizing
-  readonly first: Pass
-  readonly second: Pass
+  /** What is made, in words. */
+  readonly key: string
+  /** One for each strip. */
+  readonly first: readonly Pass[]
+  /** One for each cell of a strip. */
+  readonly second: readonly Pass[]
 }
 
 /** Where in the `size` of a pass the place of its first value stands, in bytes. */
@@ -31,9 +37,11 @@ export const OFFSET_IN_SIZE = 5 * 4
 /** Pictures of a camera, a screen, the frames of a video: few sizes come again and again. */
 const KEPT = 8
 
-/** What there is between the two passes. */
+/** What there is of a strip between the two passes. */
 export function betweenOf({ from, to }: Resizing): Size {
-  return isVerticalFirst(from, to) ? { width: from.width, height: to.height } : { width: to.width, height: from.height }
+  return isVerticalFirst(from, to)
+    ? { width: from.width, height: to.height / to.rows }
+    : { width: to.width / to.columns, height: from.height }
 }
 
 /** Tables of the resizes done last. An older one's are freed, and made again when it comes again. */
@@ -47,36 +55,44 @@ export class RecentPasses {
   }
 
   of(resizing: Resizing): Passes {
-    const index = this.#recent.findIndex((passes) => isSame(passes.resizing, resizing))
-    const [found = this.#make(resizing)] = index < 0 ? [] : this.#recent.splice(index, 1)
+    const key = JSON.stringify(resizing)
+    const index = this.#recent.findIndex((passes) => passes.key === key)
+    const [found = this.#make(resizing, key)] = index < 0 ? [] : this.#recent.splice(index, 1)
     this.#recent.unshift(found)
     for (const { first, second } of this.#recent.splice(KEPT)) {
-      for (const { taps, size } of [first, second]) [taps, size].forEach((buffer) => this.#gpu.memory.destroy(buffer))
+      for (const { taps, size } of [...first, ...second]) {
+        this.#gpu.memory.destroy(taps)
+        this.#gpu.memory.destroy(size)
+      }
     }
     return found
   }
 
-  #make(resizing: Resizing): Passes {
+  #make(resizing: Resizing, key: string): Passes {
     const { from, stride, to } = resizing
     const between = betweenOf(resizing)
+    const cell = { width: to.width / to.columns, height: to.height / to.rows }
     const verticalFirst = isVerticalFirst(from, to)
     return {
-      resizing,
+      key,
       first: this.#pass(resizing, between, stride, verticalFirst),
-      second: this.#pass(resizing, to, between.width, !verticalFirst),
+      second: this.#pass(resizing, cell, between.width, !verticalFirst),
     }
   }
 
-  /** A pass down the columns or along the rows, from rows `stride` apart to `result`. */
-  #pass({ from, to, filter }: Resizing, result: Size, stride: number, down: boolean): Pass {
-    const taps = down ? makeTaps(from.height, to.height, filter) : makeTaps(from.width, to.width, filter)
+  /** A pass down the columns or along the rows, from rows `stride` apart to `result`: one for each row or column of cells. */
+  #pass({ from, to }: Resizing, result: Size, stride: number, down: boolean): readonly Pass[] {
+    const taps = down ? makeTaps(from.height, to.height, to.filter) : makeTaps(from.width, to.width, to.filter)
     const { width: X, height: Y } = result
     const size = Uint32Array.of(X, Y, stride, down ? 1 : 0, taps.stride, 0, 0, 0)
-    return {
+    const packed = packTaps(taps)
+    const count = down ? to.rows : to.columns
+    const words = packed.length / count
+    return Array.from({ length: count }, (_, i) => ({
       run: { X, Y },
-      taps: tableOnGpu(this.#gpu, 'picture.taps', packTaps(taps), GPUBufferUsage.STORAGE),
+      taps: tableOnGpu(this.#gpu, 'picture.taps', packed.subarray(i * words, (i + 1) * words), GPUBufferUsage.STORAGE),
       size: tableOnGpu(this.#gpu, 'picture.size', size, GPUBufferUsage.UNIFORM),
-    }
+    }))
   }
 }
 
@@ -100,12 +116,4 @@ function packTaps({ first, count, weights, stride }: Taps): Int32Array<ArrayBuff
     packed.set(weights.subarray(i * stride, (i + 1) * stride), i * (2 + stride) + 2)
   }
   return packed
-}
-
-function isSame(a: Resizing, b: Resizing): boolean {
-  return isSameSize(a.from, b.from) && isSameSize(a.to, b.to) && a.stride === b.stride && a.filter === b.filter
-}
-
-function isSameSize(a: Size, b: Size): boolean {
-  return a.width === b.width && a.height === b.height
 }

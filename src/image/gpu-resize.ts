@@ -7,8 +7,9 @@ import { allocating } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import { bitmapStride, copyBitmap, keepsBitmaps } from './gpu-bitmap.js'
 import { betweenOf, OFFSET_IN_SIZE, RecentPasses, tableOnGpu, type Pass, type Resizing } from './gpu-passes.js'
-import { NORMALISED } from './preprocess.js'
-import type { DecodedPicture, RawPixels, Resample, Size } from './types.js'
+import { isVerticalFirst } from './resize.js'
+import { cellsOf, NORMALISED } from './preprocess.js'
+import type { DecodedPicture, Piece, RawPixels, Target } from './types.js'
 
 type Pipelines = ReadonlyMap<Kernel, Pipeline>
 
@@ -36,10 +37,10 @@ export class GpuResizer {
    * Whether the result would have the bits of the CPU path, and the device's limits allow the picture. Shared memory is
    * left to the CPU, since Dawn in Node refuses it, and bitmaps, where the browser changes them on the way.
    */
-  async takes(picture: DecodedPicture, to: Size): Promise<boolean> {
+  async takes(picture: DecodedPicture, targets: readonly Target[]): Promise<boolean> {
     const { maxBufferSize, maxStorageBufferBindingSize, maxTextureDimension2D } = this.#gpu.device.limits
-    const between = betweenOf(resizingOf(picture, to, 'bicubic'))
-    const bytes = Math.max(sourceBytes(picture), between.width * between.height * 4)
+    const between = targets.map((to) => betweenBytes(resizingOf(picture, to)))
+    const bytes = Math.max(sourceBytes(picture), ...between)
     if (bytes > Math.min(maxBufferSize, maxStorageBufferBindingSize)) return false
     if ('data' in picture) return picture.data.buffer instanceof ArrayBuffer
     if (Math.max(picture.width, picture.height) > maxTextureDimension2D) return false
@@ -47,61 +48,85 @@ export class GpuResizer {
   }
 
   /**
-   * Uploads a picture and submits its first pass, behind whatever the device works on. Afterwards the picture may be
+   * Uploads a picture and submits its first passes, behind whatever the device works on. Afterwards the picture may be
    * changed or closed.
    *
+   * @returns the cells of all targets, as `preprocess` has them
    * @throws SovitError `OUT_OF_MEMORY`, `LIMIT`, `SHADER`
    */
-  async resize(picture: DecodedPicture, to: Size, filter: Resample): Promise<PixelSource> {
+  async resize(picture: DecodedPicture, targets: readonly Target[]): Promise<Piece<PixelSource>[]> {
     const { device, memory } = this.#gpu
     const pipelines = await (this.#pipelines ??= compile(device, [FROM_RGB, FROM_RGBA, TO_VALUES]))
     this.#gpu.check()
-    const resizing = resizingOf(picture, to, filter)
+    const resizings = targets.map((to) => resizingOf(picture, to))
     const made = new Set<GPUBuffer | GPUTexture>()
     const what = `a picture of ${picture.width}×${picture.height} pixels`
     try {
-      const between = await allocating(device, what, () => this.#firstPass(pipelines, picture, resizing, made))
-      made.delete(between)
-      return {
-        length: 3 * to.width * to.height,
-        write: (pixels, first) => this.#secondPass(pipelines, resizing, between, pixels, first),
-        free: () => memory.destroy(between),
-      }
+      const strips = await allocating(device, what, () => this.#firstPasses(pipelines, picture, resizings, made))
+      for (const strip of strips.flat()) made.delete(strip)
+      return resizings.flatMap((resizing, i) => this.#cells(pipelines, resizing, strips[i] ?? []))
     } finally {
       for (const resource of made) memory.destroy(resource)
     }
   }
 
-  /** `made` collects what it makes. Returns the pixels between the passes. */
-  #firstPass(
+  /** `made` collects what it makes. Returns the pixels between the passes, in strips. */
+  #firstPasses(
     pipelines: Pipelines,
     picture: DecodedPicture,
-    resizing: Resizing,
+    resizings: readonly Resizing[],
     made: Set<GPUBuffer | GPUTexture>,
-  ): GPUBuffer {
+  ): GPUBuffer[][] {
     const { device, memory } = this.#gpu
-    const { width, height } = betweenOf(resizing)
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST
     const source = memory.create('picture', sourceBytes(picture), usage)
-    const between = memory.create('picture.between', width * height * 4, usage)
-    made.add(source).add(between)
+    made.add(source)
     const commands = device.createCommandEncoder({ label: 'picture' })
     if ('data' in picture) this.#upload(picture.data, source)
     else made.add(copyBitmap(this.#gpu, picture, commands, source))
     const kernel = bytesPerPixel(picture) === 3 ? FROM_RGB : FROM_RGBA
-    this.#dispatch(commands, pipelines.get(kernel), this.#passes.of(resizing).first, source, between)
+    const strips = resizings.map((resizing) =>
+      this.#passes.of(resizing).first.map((pass) => {
+        const strip = memory.create('picture.between', betweenBytes(resizing), usage)
+        made.add(strip)
+        this.#dispatch(commands, pipelines.get(kernel), pass, source, strip)
+        return strip
+      }),
+    )
     device.queue.submit([commands.finish()])
-    return between
+    return strips
   }
 
-  #secondPass(pipelines: Pipelines, resizing: Resizing, between: GPUBuffer, pixels: GPUBuffer, first: number): void {
-    const { device, memory } = this.#gpu
-    const { second } = this.#passes.of(resizing)
-    device.queue.writeBuffer(second.size, OFFSET_IN_SIZE, Uint32Array.of(first))
-    const commands = device.createCommandEncoder({ label: 'picture' })
-    this.#dispatch(commands, pipelines.get(TO_VALUES), second, between, pixels)
-    device.queue.submit([commands.finish()])
-    memory.destroy(between)
+  /** The second pass of each cell is to come; a strip is freed when all of its cells are written or freed. */
+  #cells(pipelines: Pipelines, resizing: Resizing, strips: readonly GPUBuffer[]): Piece<PixelSource>[] {
+    const { memory } = this.#gpu
+    const down = !isVerticalFirst(resizing.from, resizing.to)
+    const cells = cellsOf(resizing.to).flatMap(({ row, column, ...cell }) => {
+      const [strip, index] = down ? [strips[column], row] : [strips[row], column]
+      return strip ? [{ ...cell, strip, index }] : []
+    })
+    const waiting = new Set(cells)
+    return cells.map((cell) => {
+      const { width, height, place, strip, index } = cell
+      const free = (): void => {
+        waiting.delete(cell)
+        if (![...waiting].some((other) => other.strip === strip)) memory.destroy(strip)
+      }
+      const write = (pixels: GPUBuffer, first: number): void => {
+        this.#secondPass(pipelines, this.#passes.of(resizing).second[index], strip, pixels, first)
+        free()
+      }
+      return { width, height, place, data: { length: 3 * width * height, write, free } }
+    })
+  }
+
+  #secondPass(pipelines: Pipelines, pass: Pass | undefined, strip: GPUBuffer, pixels: GPUBuffer, first: number): void {
+    if (!pass) return
+    const { queue } = this.#gpu.device
+    queue.writeBuffer(pass.size, OFFSET_IN_SIZE, Uint32Array.of(first))
+    const commands = this.#gpu.device.createCommandEncoder({ label: 'picture' })
+    this.#dispatch(commands, pipelines.get(TO_VALUES), pass, strip, pixels)
+    queue.submit([commands.finish()])
   }
 
   /** Queues are written in whole words. */
@@ -135,9 +160,14 @@ export class GpuResizer {
   }
 }
 
-function resizingOf(picture: DecodedPicture, to: Size, filter: Resample): Resizing {
+function resizingOf(picture: DecodedPicture, to: Target): Resizing {
   const { width, height } = picture
-  return { from: { width, height }, stride: rowPixels(picture), to, filter }
+  return { from: { width, height }, stride: rowPixels(picture), to }
+}
+
+function betweenBytes(resizing: Resizing): number {
+  const { width, height } = betweenOf(resizing)
+  return width * height * 4
 }
 
 function rowPixels(picture: DecodedPicture): number {

@@ -1,27 +1,32 @@
-import { SovitError } from '../errors.js'
 import type { PixelSource } from '../graph/batch.js'
 import { readRgb, withDecoded, type DecodeOptions } from './decode.js'
 import type { GpuResizer } from './gpu-resize.js'
-import { preprocess, targetSize } from './preprocess.js'
-import type { ImageInput, PixelValues, PreprocessOptions, Size } from './types.js'
+import { preprocess, targetsOf } from './preprocess.js'
+import type { ImageInput, Piece, PixelValues, PreprocessOptions } from './types.js'
 
-/** Pixel values of a size, here or on the device. */
-export interface AnyPixels extends Size {
-  readonly data: Float32Array | PixelSource
-}
+/** Pixel values, here or on the device. */
+export type AnyData = Float32Array | PixelSource
 
-/** Pixel values of a picture, made by `resizer` if there is one and it takes the picture; or ready ones, checked. */
-export async function toPixels(
+/**
+ * Pixel values of the pieces of a picture, made by `resizer` if there is one and it takes the picture; or ready ones,
+ * checked, which are one piece whatever the size. An overview comes first, then the slices row by row.
+ */
+export async function toPieces(
   input: ImageInput | { readonly pixels: PixelValues },
   options: PreprocessOptions & DecodeOptions,
   resizer: GpuResizer | null,
-): Promise<AnyPixels> {
-  if (hasPixels(input)) return checkPixels(input.pixels)
+): Promise<Piece<AnyData>[]> {
+  if (hasPixels(input)) {
+    // Of a file of its own, as most pages have pictures.
+    const { checkPixels } = await import('./ready.js')
+    return [{ ...checkPixels(input.pixels), place: [-1, -1] }]
+  }
   return withDecoded(input, options, async (picture) => {
-    const target = targetSize(picture.width, picture.height, options)
-    const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, target))
-    if (!takes) return preprocess(readRgb(picture), options)
-    return { ...target, data: await resizer.resize(picture, target, options.resample ?? 'bicubic') }
+    const targets = await targetsOf(picture, options)
+    const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, targets))
+    if (takes) return resizer.resize(picture, targets)
+    const image = readRgb(picture)
+    return targets.flatMap((target) => preprocess(image, target))
   })
 }
 
@@ -36,32 +41,6 @@ function isVideoFrame(input: ImageInput): boolean {
 }
 
 /** Frees what pixel values hold on the device, unless they were written. */
-export function freePixels({ data }: Pick<AnyPixels, 'data'>): void {
+export function freePixels({ data }: { readonly data: AnyData }): void {
   if (!ArrayBuffer.isView(data)) data.free()
-}
-
-/** Throws `BAD_IMAGE` unless there are 3·height·width finite values. */
-export function checkPixels(pixels: PixelValues): PixelValues {
-  const { data, width, height } = pixels
-  // By its tag: an array of another frame is of another class.
-  if (Object.prototype.toString.call(data) !== '[object Float32Array]') {
-    throw new SovitError('BAD_IMAGE', `Pixel values must be a Float32Array of 3·height·width numbers.`)
-  }
-  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0
-  if (!whole || data.length !== 3 * width * height) {
-    throw new SovitError(
-      'BAD_IMAGE',
-      `Pixel values of 3×${height}×${width} need ${3 * height * width} numbers; there are ${data.length}.`,
-    )
-  }
-  // A loop: with a function a value, 448×448 pixels take ten times as long, 5 ms.
-  let bad = 0
-  while (bad < data.length && Number.isFinite(data[bad])) bad++
-  if (bad < data.length) {
-    throw new SovitError(
-      'BAD_IMAGE',
-      `Pixel value ${bad} is ${data[bad]}; all must be finite (normalised, about −1 to 1).`,
-    )
-  }
-  return pixels
 }

@@ -1,67 +1,21 @@
-import { SovitError } from '../errors.js'
 import { MAX_SIDE } from './limits.js'
 import { resize } from './resize.js'
-import type { PixelValues, PreprocessOptions, RgbImage, Size } from './types.js'
+import type { Piece, PreprocessOptions, RgbImage, Size, Target } from './types.js'
 
 /**
- * The size that a picture of `width`×`height` pixels is resized to, by `options.size` (default 448).
- * For `native`: scale = min(1, limit / longest side), each side = max(p, p·round(side·scale / p)) and at most the limit,
- * halves rounded to even, as Python does.
+ * What a picture of a size is resized to, and how it is cut, by `options.size` (default 448): its pieces in their order are
+ * the cells of the targets, each row by row.
  *
- * @throws SovitError `BAD_OPTION` for a size, patch or limit that is no positive whole number, `IMAGE_SIZE` for a target
- *   smaller than a patch or larger than 32768 pixels
+ * @throws SovitError `BAD_OPTION` for a size, patch, limit or number of slices that is no positive whole number,
+ *   `IMAGE_SIZE` for a target smaller than a patch or larger than 32768 pixels
  */
-export function targetSize(width: number, height: number, options: PreprocessOptions = {}): Size {
-  const { size = 448, patch = 14, limit = 980 } = options
-  checkWhole(patch, 'patch')
-  if (size === 'native') {
-    checkWhole(limit, 'limit')
-    const target = nativeSize(width, height, patch, limit)
-    return checkTarget(target, patch)
+export async function targetsOf(from: Size, options: PreprocessOptions = {}): Promise<readonly Target[]> {
+  const { size = 448, patch = 14, resample: filter = 'bicubic' } = options
+  if (typeof size === 'number' && Number.isInteger(size) && patch > 0 && size >= patch && size <= MAX_SIDE) {
+    return [{ width: size, height: size, filter, rows: 1, columns: 1 }]
   }
-  const target = typeof size === 'number' ? { width: size, height: size } : { width: size.width, height: size.height }
-  checkWhole(target.width, 'size')
-  checkWhole(target.height, 'size')
-  return checkTarget(target, patch)
-}
-
-function nativeSize(width: number, height: number, patch: number, limit: number): Size {
-  const scale = Math.min(1, limit / Math.max(width, height))
-  const largest = patch * Math.floor(limit / patch)
-  const side = (length: number): number =>
-    Math.min(largest, Math.max(patch, patch * roundHalfEven((length * scale) / patch)))
-  return { width: side(width), height: side(height) }
-}
-
-/** Python's `round` for x ≥ 0: 32.5 → 32, 33.5 → 34. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x)
-  if (x - floor !== 0.5) return Math.round(x)
-  return floor % 2 === 0 ? floor : floor + 1
-}
-
-function checkWhole(value: number, name: string): void {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new SovitError('BAD_OPTION', `${name} is ${String(value)}; it must be a positive whole number of pixels.`)
-  }
-}
-
-function checkTarget(target: Size, patch: number): Size {
-  const { width, height } = target
-  if (Math.min(width, height) < patch) {
-    throw new SovitError(
-      'IMAGE_SIZE',
-      `The target of ${height}×${width} pixels (height×width) is smaller than one patch of ${patch}×${patch}. ` +
-        `Choose sides of at least ${patch}.`,
-    )
-  }
-  if (Math.max(width, height) > MAX_SIDE) {
-    throw new SovitError(
-      'IMAGE_SIZE',
-      `The target of ${height}×${width} pixels (height×width) has a side above ${MAX_SIDE}. Choose a smaller size.`,
-    )
-  }
-  return target
+  // Of a file of its own, as many pages only squash.
+  return (await import('./fit.js')).fit(from, options)
 }
 
 /**
@@ -75,25 +29,45 @@ export const NORMALISED = Float32Array.from(
   (_, byte) => Math.fround(Math.fround(byte * (1 / 255)) - 0.5) / 0.5,
 )
 
-/**
- * Resizes a picture as Pillow does and normalises it to [-1, 1], planar.
- *
- * @returns `data` is [3, height, width], float32, (byte / 255 − 0.5) / 0.5
- * @throws SovitError `IMAGE_SIZE`, `BAD_IMAGE`, `BAD_OPTION`; see `targetSize` and `resize`
- */
-export function preprocess(image: RgbImage, options: PreprocessOptions = {}): PixelValues {
-  const { width, height } = targetSize(image.width, image.height, options)
-  return normalise(resize(image, width, height, options.resample ?? 'bicubic'))
+interface Cell extends Size {
+  readonly row: number
+  readonly column: number
+  readonly place: Piece<unknown>['place']
 }
 
-/** Interleaved bytes to planar float32. */
-function normalise({ width, height, data: bytes }: RgbImage): PixelValues {
+/** The cells of a target, row by row. */
+export function cellsOf({ width, height, rows, columns }: Target): Cell[] {
+  return Array.from({ length: rows * columns }, (_, i) => {
+    const [row, column] = [Math.floor(i / columns), i % columns]
+    const place = rows * columns === 1 ? ([-1, -1] as const) : ([row, column] as const)
+    return { width: width / columns, height: height / rows, row, column, place }
+  })
+}
+
+/**
+ * Resizes a picture as Pillow does, cuts it and normalises the cells to [-1, 1], planar.
+ *
+ * @returns the cells, row by row: `data` is float32, (byte / 255 − 0.5) / 0.5
+ * @throws SovitError `IMAGE_SIZE`, `BAD_IMAGE`; see `resize`
+ */
+export function preprocess(image: RgbImage, target: Target): Piece<Float32Array>[] {
+  const resized = resize(image, target.width, target.height, target.filter)
+  return cellsOf(target).map(({ width, height, row, column, place }) => {
+    const first = (row * height * target.width + column * width) * 3
+    return { width, height, place, data: normalise(resized, { width, height }, first) }
+  })
+}
+
+/** Interleaved bytes, from byte `first` on, to planar float32. */
+function normalise(image: RgbImage, { width, height }: Size, first: number): Float32Array {
   const plane = width * height
   const data = new Float32Array(3 * plane)
   for (let channel = 0; channel < 3; channel++) {
-    for (let i = 0; i < plane; i++) {
-      data[channel * plane + i] = NORMALISED[bytes[i * 3 + channel] ?? 0] ?? 0
+    let i = channel * plane
+    for (let y = 0; y < height; y++) {
+      const begin = first + y * image.width * 3 + channel
+      for (let x = 0; x < width; x++) data[i++] = NORMALISED[image.data[begin + x * 3] ?? 0] ?? 0
     }
   }
-  return { width, height, data }
+  return data
 }

@@ -44,20 +44,41 @@ export type ImageInput =
   | VideoFrame
 
 /**
- * Target of the resize: a side (`448`: squash to 448×448), height and width (pixels beyond the last whole patch are
- * ignored), or `native`: aspect kept, scaled down so that no side exceeds `limit`, sides rounded to whole patches.
+ * Sizes that leave a picture whole: a side (`448`: squash to 448×448); height and width (pixels beyond the last whole patch
+ * are ignored); `native`: aspect kept, scaled down so that no side exceeds `limit`, sides rounded to whole patches;
+ * `naflex`: SigLIP 2's, aspect kept, scaled so that there are at most so many patches.
  */
-export type SizeOption = number | { readonly height: number; readonly width: number } | 'native'
+export type WholeSize =
+  number | { readonly height: number; readonly width: number } | 'native' | { readonly naflex: number }
+
+/** `minicpm-v`: an overview and, of pictures above 448×448 pixels, slices of about that area each. */
+export type SizeOption = WholeSize | 'minicpm-v'
 
 export type Resample = 'bicubic' | 'bilinear'
 
 export interface PreprocessOptions {
   /** Default 448. */
   readonly size?: SizeOption
-  /** Default bicubic, both exactly as Pillow. */
+  /** Default bicubic, for `naflex` bilinear; both exactly as Pillow. */
   readonly resample?: Resample
-  /** Side of a patch, for `native`. Default 14. */
+  /** Side of a patch. Default 14. */
   readonly patch?: number
   /** Longest side of `native`. Default 980 (position table side × patch). */
   readonly limit?: number
+  /** Most slices of `minicpm-v`, besides the overview. Default 9. */
+  readonly maxSlices?: number
+}
+
+/** One resize of a picture, and the equal cells that the result is cut into: 1×1 where it stays whole. */
+export interface Target extends Size {
+  readonly filter: Resample
+  readonly rows: number
+  readonly columns: number
+}
+
+/** A picture, or a part of it, that becomes one picture of the network. `data` is [3, height, width], normalised. */
+export interface Piece<Data> extends Size {
+  readonly data: Data
+  /** [row, column] in the grid of slices; [-1, -1] for a whole picture, as an overview is. */
+  readonly place: readonly [row: number, column: number]
 }

@@ -14,6 +14,7 @@ import { goldens, sha256 } from '../unit/image/goldens.js'
 
 const MODEL = 'tests/fixtures/models/siglip-f32'
 const PICTURE = 'tests/fixtures/images/rgb8.png'
+const LARGE = 'tests/fixtures/images/large.png'
 const dawn = adapterOf(NODE, 'dawn') ? NODE : NODE_ON_MESA
 
 let folder: string
@@ -133,6 +134,45 @@ test('preprocess equals Pillow bit for bit, and needs no GPU', () => {
   })
 })
 
+/** What the reference makes of LARGE in at most two slices: see tests/reference/make_slicing_goldens.py. */
+interface Sliced {
+  readonly file: string
+  readonly maxSlices: number
+  readonly pieces: readonly { place: [number, number]; height: number; width: number; sha256: string }[]
+}
+const { slicing } = JSON.parse(readFileSync('tests/fixtures/slicing.json', 'utf8')) as { slicing: readonly Sliced[] }
+const PIECES = slicing.find(({ file, maxSlices }) => LARGE.endsWith(file) && maxSlices === 2)?.pieces ?? []
+const IN_TWO = ['--size', 'minicpm-v', '--max-slices', '2']
+
+test('preprocess cuts a picture as MiniCPM-V does, after one that stays whole', () => {
+  const { status, stdout, stderr } = sovit(['preprocess', PICTURE, LARGE, '--out', out, '--json', ...IN_TWO])
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  const { images } = JSON.parse(stdout) as { images: unknown[] }
+  expect(images.length).toBe(1 + PIECES.length)
+  const tensors = tensorsIn(out)
+  PIECES.forEach(({ place, height, width, sha256: expected }, at) => {
+    const i = at + 1
+    expect(sha256(tensors.get(`pixel_values.${i}`) as Float32Array)).toBe(expected)
+    expect(tensors.get(`grid.${i}`)).toEqual(Int32Array.of(height / 14, width / 14))
+    expect(tensors.get(`source.${i}`)).toEqual(Int32Array.of(1, ...place))
+    expect(images[i]).toMatchObject({ source: LARGE, piece: [1, ...place], height, width })
+  })
+})
+
+test('encode writes the tokens of every piece, and where it comes from', () => {
+  const { status, stdout, stderr } = sovit(['encode', LARGE, '--out', out, '--json', ...IN_TWO], dawn)
+  expect(status, stderr).toBe(0)
+  const { images } = JSON.parse(stdout) as { images: unknown[] }
+  const tensors = tensorsIn(out)
+  PIECES.forEach(({ place, height, width }, i) => {
+    const grid = [height / 14, width / 14] as const
+    expect(images[i]).toEqual({ source: LARGE, piece: [0, ...place], grid, tokens: grid[0] * grid[1] })
+    expect(tensors.get(`source.${i}`)).toEqual(Int32Array.of(0, ...place))
+    expect(tensors.get(`last_hidden_state.${i}`)?.length).toBe(grid[0] * grid[1] * 144)
+  })
+  expect(images.length).toBe(PIECES.length)
+})
+
 test('inspect describes a checkpoint', () => {
   const { status, stdout, stderr } = sovit(['inspect', MODEL, '--json'])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -194,7 +234,7 @@ describe('failures are one line, exit status 1, and leave no file', () => {
     ['encode --pixels no-such.safetensors', 'NOT_FOUND'],
     ['encode --pixels weights/sovit-tiny.safetensors', 'TENSOR_MISSING'],
     [`encode ${PICTURE} --size 13`, 'IMAGE_SIZE'],
-    [`encode ${PICTURE} --size minicpm-v`, 'BAD_OPTION'],
+    [`encode ${LARGE} --size minicpm-v --max-slices 2 --pca x.png`, 'BAD_OPTION'],
     [`encode ${PICTURE} --positions table`, 'BAD_POSITIONS'],
     [`encode ${PICTURE} ${PICTURE} --pca x.png`, 'BAD_OPTION'],
     [`encode ${PICTURE} --layers 5`, 'BAD_OPTION'],

@@ -1,7 +1,7 @@
 /** Pictures of any kind through the encoder: the device's way gives the tokens of the CPU's way, and leaves nothing. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { VisionEncoder, type EncodeInput, type RawPixels } from '../../src/index.js'
-import { preprocess } from '../../src/image/preprocess.js'
+import { preprocess, targetsOf } from '../../src/image/preprocess.js'
 import { rgbOf } from '../../src/image/raw.js'
 import { folderOf } from '../support/checkpoint.js'
 import { testGpu } from '../support/device.js'
@@ -45,7 +45,13 @@ function noise(width: number, height: number, channels: 3 | 4, seed: number): Ra
 }
 
 const SIZE = { size: { height: 28, width: 42 } }
-const ready = (picture: RawPixels): EncodeInput => ({ pixels: preprocess(rgbOf(picture), SIZE) })
+const TARGET = { ...SIZE.size, filter: 'bicubic', rows: 1, columns: 1 } as const
+
+function ready(picture: RawPixels): EncodeInput {
+  const [pixels] = preprocess(rgbOf(picture), TARGET)
+  if (!pixels) throw new Error('no piece')
+  return { pixels }
+}
 
 test('a batch of pictures and of ready pixel values has the tokens of their pixel values', async () => {
   expect(compiled).toBe(0)
@@ -68,6 +74,31 @@ test('calls that overlap keep their pictures, and leave no buffer', async () => 
   await together()
   expect([watched.live.size, encoder.gpuBuffers]).toEqual([buffers, buffers])
   expect(compiled).toBe(3)
+})
+
+test('a sliced picture is cut on the device, with the tokens of the slices cut on the CPU', async () => {
+  const picture = noise(460, 440, 3, 5)
+  const targets = await targetsOf(picture, { size: 'minicpm-v' })
+  const pieces = targets.flatMap((target) => preprocess(rgbOf(picture), target))
+  const expected = await encoder.encode(pieces.map((pixels) => ({ pixels })))
+  const actual = await encoder.encode(picture, { size: 'minicpm-v' })
+  expect(actual.length).toBe(3)
+  for (const [i, { tokens, source }] of actual.entries()) {
+    expect(source).toEqual([0, ...(pieces[i]?.place ?? [])])
+    expect(tokens.findIndex((value, at) => value !== expected[i]?.tokens[at])).toBe(-1)
+  }
+  const buffers = watched.live.size
+  await encoder.encode(picture, { size: 'minicpm-v' })
+  expect(watched.live.size).toBe(buffers)
+})
+
+test('a sliced picture whose pieces have no positions is freed', async () => {
+  using other = await VisionEncoder.load(await model(), { device: watched.device, positions: 'table' })
+  const refused = () => failure(other.encode(noise(460, 440, 3, 5), { size: 'minicpm-v' }), 'BAD_POSITIONS')
+  await refused()
+  const buffers = watched.live.size
+  await refused()
+  expect(watched.live.size).toBe(buffers)
 })
 
 test('a picture that is refused or aborted frees the others of its call', async () => {

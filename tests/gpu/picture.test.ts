@@ -3,8 +3,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Gpu } from '../../src/gpu/device.js'
 import { toRgb, withDecoded } from '../../src/image/decode.js'
 import { GpuResizer } from '../../src/image/gpu-resize.js'
-import { preprocess, targetSize } from '../../src/image/preprocess.js'
-import type { ImageInput, PreprocessOptions, RawPixels, Resample } from '../../src/image/types.js'
+import { preprocess, targetsOf } from '../../src/image/preprocess.js'
+import type {
+  DecodedPicture,
+  ImageInput,
+  PreprocessOptions,
+  RawPixels,
+  Resample,
+  Target,
+} from '../../src/image/types.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson } from '../support/fixture.js'
 import { random } from '../support/numbers.js'
@@ -28,23 +35,42 @@ afterAll(() => {
   watched.device.destroy()
 })
 
-/** What the device writes, and what stands before and after it. */
-async function onDevice(input: ImageInput, options: PreprocessOptions): Promise<Uint32Array> {
+/** Where the targets come from: `targetsOf`, unless a test has its own. */
+type TargetsOf = (picture: DecodedPicture, options: PreprocessOptions) => Promise<readonly Target[]>
+
+/** What the device writes of all pieces, and what stands before, between and after them. */
+async function onDevice(input: ImageInput, options: PreprocessOptions, targetsOf: TargetsOf): Promise<Uint32Array> {
   const { device } = watched
   device.pushErrorScope('validation')
-  const source = await withDecoded(input, {}, async (picture) => {
-    const target = targetSize(picture.width, picture.height, options)
-    expect(await resizer.takes(picture, target)).toBe(true)
-    return resizer.resize(picture, target, options.resample ?? 'bicubic')
+  const pieces = await withDecoded(input, {}, async (picture) => {
+    const targets = await targetsOf(picture, options)
+    expect(await resizer.takes(picture, targets)).toBe(true)
+    return resizer.resize(picture, targets)
   })
-  const words = new Uint32Array(source.length + 2 * GUARD).fill(0x7fc0dead)
+  const values = pieces.reduce((sum, { data }) => sum + data.length + GUARD, GUARD)
+  const words = new Uint32Array(values).fill(0x7fc0dead)
   const pixels = device.createBuffer({ size: words.byteLength, usage: STORAGE() })
   device.queue.writeBuffer(pixels, 0, words)
-  source.write(pixels, GUARD)
+  let first = GUARD
+  for (const { data } of pieces) {
+    data.write(pixels, first)
+    first += data.length + GUARD
+  }
   const written = await readWords(device, pixels)
   pixels.destroy()
   expect(await device.popErrorScope()).toBeNull()
   return written
+}
+
+/** One piece of `width`×`height`. */
+function whole(width: number, height: number, filter: Resample = 'bicubic'): Target[] {
+  return [{ width, height, filter, rows: 1, columns: 1 }]
+}
+
+async function resizeOne(picture: DecodedPicture, [target]: readonly Target[]) {
+  const [piece] = await resizer.resize(picture, target ? [target] : [])
+  if (!piece) throw new Error('no piece')
+  return piece.data
 }
 
 const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
@@ -61,16 +87,22 @@ async function readWords(device: GPUDevice, buffer: GPUBuffer): Promise<Uint32Ar
 }
 
 /** The CPU path's bits between the guards. */
-async function onCpu(input: ImageInput, options: PreprocessOptions): Promise<Uint32Array> {
-  const { data } = preprocess(await toRgb(input), options)
-  const words = new Uint32Array(data.length + 2 * GUARD).fill(0x7fc0dead)
-  words.set(new Uint32Array(data.buffer), GUARD)
+async function onCpu(input: ImageInput, options: PreprocessOptions, targetsOf: TargetsOf): Promise<Uint32Array> {
+  const image = await toRgb(input)
+  const pieces = (await targetsOf(image, options)).flatMap((target) => preprocess(image, target))
+  const values = pieces.reduce((sum, { data }) => sum + data.length + GUARD, GUARD)
+  const words = new Uint32Array(values).fill(0x7fc0dead)
+  let first = GUARD
+  for (const { data } of pieces) {
+    words.set(new Uint32Array(data.buffer), first)
+    first += data.length + GUARD
+  }
   return words
 }
 
 /** Compares words one by one: `toEqual` of a million of them takes seconds. */
-async function expectEqual(input: ImageInput, options: PreprocessOptions): Promise<void> {
-  const [actual, expected] = [await onDevice(input, options), await onCpu(input, options)]
+async function expectEqual(input: ImageInput, options: PreprocessOptions, of: TargetsOf = targetsOf): Promise<void> {
+  const [actual, expected] = [await onDevice(input, options, of), await onCpu(input, options, of)]
   expect(actual.length).toBe(expected.length)
   const wrong = actual.findIndex((word, i) => word !== expected[i])
   const seen = `word ${wrong} of ${actual.length}: ${actual[wrong]} instead of ${expected[wrong]}`
@@ -128,6 +160,46 @@ test('native, and a view into a larger buffer', async () => {
   await expectEqual({ ...size, data: larger.subarray(5, 5 + data.length) }, { size: 28 })
 })
 
+describe('cut into cells', () => {
+  /** Grids over a size that makes the rows, or the columns, the first pass. */
+  test.each([
+    ['the rows first', [70, 50], [90, 60]],
+    ['the columns first', [40, 130], [60, 36]],
+    ['as it is', [60, 36], [60, 36]],
+  ] as const)('%s', async (_, [width, height], [toWidth, toHeight]) => {
+    for (const [rows, columns] of [
+      [2, 3],
+      [3, 2],
+      [1, 5],
+      [4, 1],
+      [3, 3],
+    ] as const) // prettier-ignore
+    {
+      const to: Target = { width: toWidth, height: toHeight, filter: 'bicubic', rows, columns }
+      const targets = () => Promise.resolve([...whole(20, 15, 'bilinear'), to])
+      for (const channels of [3, 4] as const) await expectEqual(noise(width, height, channels, rows), {}, targets)
+    }
+  })
+
+  test('as MiniCPM-V does', () => expectEqual(noise(700, 520, 3, 5), { size: 'minicpm-v' }))
+
+  test('strips are freed with the last of their cells, however it ends', async () => {
+    const { count } = gpu.memory
+    const cut: Target = { width: 28, height: 42, filter: 'bicubic', rows: 3, columns: 2 }
+    const [first, ...others] = await resizer.resize(noise(50, 40, 3, 1), [cut])
+    const tables = gpu.memory.count - count - 2 // of two columns
+    const pixels = watched.device.createBuffer({ size: 3 * 14 * 14 * 4, usage: STORAGE() })
+    first?.data.write(pixels, 0)
+    first?.data.free() // as an encode does with all that it has written
+    for (const [i, { data }] of others.entries()) {
+      expect(gpu.memory.count).toBe(count + tables + (i < 4 ? 2 : 1))
+      data.free()
+    }
+    expect(gpu.memory.count).toBe(count + tables)
+    pixels.destroy()
+  })
+})
+
 test.each(['shapes.png', 'rgb8-exif6.png', 'rgba8-transparent.png', 'grey-alpha16.png', 'palette4-trns.png'])(
   '%s',
   async (file) => expectEqual(await fixtureBytes(`${FOLDER}/${file}`), {}),
@@ -135,8 +207,8 @@ test.each(['shapes.png', 'rgb8-exif6.png', 'rgba8-transparent.png', 'grey-alpha1
 
 test('bytes may change as soon as the first pass is submitted', async () => {
   const picture = noise(50, 40, 3, 10)
-  const expected = await onCpu(picture, { size: 28 })
-  const source = await resizer.resize(picture, { width: 28, height: 28 }, 'bicubic')
+  const expected = await onCpu(picture, { size: 28 }, targetsOf)
+  const source = await resizeOne(picture, whole(28, 28))
   picture.data.fill(0)
   const pixels = watched.device.createBuffer({ size: source.length * 4, usage: STORAGE() })
   source.write(pixels, 0)
@@ -146,14 +218,13 @@ test('bytes may change as soon as the first pass is submitted', async () => {
 
 test('several pictures half made, of one size and of many, keep apart', async () => {
   const pictures = Array.from({ length: 12 }, (_, i) => noise(30 + (i >> 1), 40, 3, i))
-  const to = { width: 28, height: 28 }
-  const sources = await Promise.all(pictures.map((picture) => resizer.resize(picture, to, 'bicubic')))
+  const sources = await Promise.all(pictures.map((picture) => resizeOne(picture, whole(28, 28))))
   const values = 3 * 28 * 28
   const pixels = watched.device.createBuffer({ size: sources.length * values * 4, usage: STORAGE() })
   sources.forEach((source, i) => source.write(pixels, i * values))
   const words = await readWords(watched.device, pixels)
   for (const [i, picture] of pictures.entries()) {
-    const expected = (await onCpu(picture, { size: 28 })).subarray(GUARD, -GUARD)
+    const expected = (await onCpu(picture, { size: 28 }, targetsOf)).subarray(GUARD, -GUARD)
     expect(words.subarray(i * values, (i + 1) * values)).toEqual(expected)
   }
   pixels.destroy()
@@ -164,27 +235,27 @@ test('buffers of pictures are freed, tables of the last sizes stay', async () =>
   const [bytes, count] = [gpu.memory.bytes, gpu.memory.count]
   const made = watched.made()
   const picture = noise(30, 40, 3, 2)
-  const source = await resizer.resize(picture, { width: 28, height: 28 }, 'bicubic')
+  const source = await resizeOne(picture, whole(28, 28))
   expect(gpu.memory.count).toBe(count + 1)
   source.free()
   expect([gpu.memory.bytes, gpu.memory.count]).toEqual([bytes, count])
   expect(watched.live.size).toBe(count)
   expect(watched.made()).toBe(made + 2)
   for (let side = 1; side < 30; side++) {
-    ;(await resizer.resize(noise(side, 3, 3, side), { width: 14, height: 14 }, 'bilinear')).free()
+    ;(await resizeOne(noise(side, 3, 3, side), whole(14, 14, 'bilinear'))).free()
   }
   // Of 8 sizes, two passes with two tables each, and what bytes become.
   expect(gpu.memory.count).toBe(8 * 4 + 1)
 })
 
 test('what exceeds a limit, and shared memory, are left to the CPU', async () => {
-  const to = { width: 14, height: 14 }
+  const to = whole(14, 14)
   const small = await watchedDevice(await testGpu(), [], { maxStorageBufferBindingSize: 4096 })
   const other = new GpuResizer(await Gpu.open({ device: small.device }))
   expect(await other.takes(noise(37, 36, 3, 1), to)).toBe(true) // 3996 bytes
   expect(await other.takes(noise(37, 37, 3, 1), to)).toBe(false) // 4107 bytes
   expect(await other.takes(noise(33, 32, 4, 1), to)).toBe(false)
-  expect(await other.takes(noise(1, 80, 3, 1), { width: 14, height: 80 })).toBe(false) // 4480 bytes between the passes
+  expect(await other.takes(noise(1, 80, 3, 1), whole(14, 80))).toBe(false) // 4480 bytes between the passes
   small.device.destroy()
   if (typeof SharedArrayBuffer === 'undefined') return
   const shared = { width: 2, height: 2, data: new Uint8Array(new SharedArrayBuffer(12)) }
@@ -237,7 +308,7 @@ describe.runIf(typeof createImageBitmap === 'function')('what the browser decode
     const other = new GpuResizer(await Gpu.open({ device: small.device }))
     const takes = async (width: number) => {
       const bitmap = await createImageBitmap(new ImageData(width, 2))
-      return other.takes(bitmap, { width: 14, height: 14 })
+      return other.takes(bitmap, whole(14, 14))
     }
     expect([await takes(256), await takes(257)]).toEqual([true, false])
     small.device.destroy()
@@ -253,18 +324,18 @@ describe.runIf(typeof createImageBitmap === 'function')('what the browser decode
     }
     const other = new GpuResizer(await Gpu.open({ device: rounding.device }))
     const bitmap = await createImageBitmap(everyAlpha())
-    expect(await other.takes(bitmap, { width: 14, height: 14 })).toBe(false)
+    expect(await other.takes(bitmap, whole(14, 14))).toBe(false)
     expect([rounding.live.size, rounding.liveTextures.size]).toEqual([0, 0])
     rounding.device.destroy()
   })
 
   test('of a bitmap nothing stays but the pixels between the passes', async () => {
     const bitmap = await createImageBitmap(everyAlpha())
-    const to = { width: 14, height: 14 }
-    const first = await resizer.resize(bitmap, to, 'bicubic')
+    const to = whole(14, 14)
+    const first = await resizeOne(bitmap, to)
     first.free()
     const live = watched.live.size
-    const source = await resizer.resize(bitmap, to, 'bicubic')
+    const source = await resizeOne(bitmap, to)
     expect([watched.live.size, watched.liveTextures.size, gpu.memory.count]).toEqual([live + 1, 0, live + 1])
     source.free()
     expect([watched.live.size, gpu.memory.count]).toEqual([live, live])

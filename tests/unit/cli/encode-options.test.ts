@@ -9,19 +9,17 @@ const request = (...args: string[]) => {
 }
 
 describe('parseSize', () => {
-  it('reads a side, height by width, and native', () => {
+  it('reads a side, height by width, and every rule', () => {
     expect(parseSize('448')).toBe(448)
     expect(parseSize('336x602')).toEqual({ height: 336, width: 602 })
     expect(parseSize('native')).toBe('native')
+    expect(parseSize('minicpm-v')).toBe('minicpm-v')
+    expect(parseSize('naflex:256')).toEqual({ naflex: 256 })
   })
 
-  it.each(['', '0', '0x448', '448x', 'x448', '448X448', '-1', '4.5', '448x448x3', '100000', 'Native', 'naflex:'])(
-    'refuses "%s"',
-    (text) => expect(() => parseSize(text)).toThrow(UsageError),
-  )
-
-  it.each(['minicpm-v', 'naflex:256'])('says that %s is not supported yet', (text) => {
-    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+  const wrong = ['', '0', '0x448', '448x', 'x448', '448X448', '-1', '4.5', '448x448x3', '100000', 'Native', 'minicpm']
+  it.each([...wrong, 'naflex', 'naflex:', 'naflex:0', 'naflex:1.5'])('refuses "%s"', (text) => {
+    expect(() => parseSize(text)).toThrow(UsageError)
   })
 })
 
@@ -29,7 +27,7 @@ describe('encodeOptions', () => {
   it('has the documented defaults', () => {
     expect(request('a.png')).toMatchObject({
       images: ['a.png'],
-      image: { size: 448, resample: 'bicubic' },
+      image: { size: 448 },
       tower: { positions: 'auto', precision: 'auto', gelu: 'auto', layers: 'auto', layout: 'auto' },
       cache: true,
       runtime: 'auto',
@@ -57,6 +55,14 @@ describe('encodeOptions', () => {
     })
   })
 
+  it('leaves the filter to the size unless it is named, and hands on the number of slices', () => {
+    expect(request('a.png', '--size', 'minicpm-v', '--max-slices', '4').image).toEqual({
+      size: 'minicpm-v',
+      maxSlices: 4,
+    })
+    expect(request('a.png', '--resample', 'bilinear').image).toEqual({ size: 448, resample: 'bilinear' })
+  })
+
   it.each([
     '',
     'a.png --pixels p',
@@ -72,15 +78,14 @@ describe('encodeOptions', () => {
     'a.png --arithmetic bf16',
     'a.png --merge 8x',
     'a.png --max-slices many',
+    'a.png --max-slices 4',
+    'a.png --size minicpm-v --max-slices 0',
     'a.png --repeat 0',
   ])('calls "%s" wrong usage', (line) => {
     expect(() => request(...line.split(' ').filter(Boolean))).toThrow(UsageError)
   })
 
-  it.each(['--merge 4x', '--max-slices 9', '--positions bicubic', '--size minicpm-v'])(
-    'says that %s is not supported yet',
-    (line) => {
-      expect(() => request('a.png', ...line.split(' '))).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
-    },
-  )
+  it.each(['--merge 4x', '--positions bicubic'])('says that %s is not supported yet', (line) => {
+    expect(() => request('a.png', ...line.split(' '))).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+  })
 })

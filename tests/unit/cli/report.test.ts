@@ -5,7 +5,7 @@ import { encodeJson, encodeLines } from '../../../src/cli/report.js'
 import type { EncodeReport } from '../../../src/cli/runtime.js'
 
 const pixels = { width: 42, height: 30, data: new Float32Array(3 * 42 * 30) }
-const picture: Picture = { source: 'a.png', width: 640, height: 480, pixels }
+const picture: Picture = { source: 'a.png', piece: [0, -1, -1], width: 640, height: 480, pixels }
 const report: EncodeReport = {
   model: {
     source: '/long/path/model.safetensors',
@@ -44,7 +44,16 @@ const report: EncodeReport = {
     gpuBytes: 3e6,
     peakHostBytes: 4e6,
   },
-  encodings: [{ tokens: new Float32Array(6912), dims: [6, 1152], type: 'float32', grid: [2, 3], positions: 'navit' }],
+  encodings: [
+    {
+      tokens: new Float32Array(6912),
+      dims: [6, 1152],
+      type: 'float32',
+      grid: [2, 3],
+      source: [0, -1, -1],
+      positions: 'navit',
+    },
+  ],
   ms: [30, 10, 20],
   gpuMs: [29, 8, 18],
 }
@@ -65,7 +74,7 @@ it('the JSON of encode has the documented fields', () => {
       gpuBytes: 3e6,
       peakHostBytes: 4e6,
     },
-    images: [{ source: 'a.png', grid: [2, 3], tokens: 6 }],
+    images: [{ source: 'a.png', piece: [0, -1, -1], grid: [2, 3], tokens: 6 }],
     ms: [30, 10, 20],
     gpuMs: [29, 8, 18],
   })
@@ -85,10 +94,19 @@ describe('the lines of encode', () => {
 
   it("say each picture's share of a packed call", () => {
     const two = { ...report, encodings: [...report.encodings, ...report.encodings], ms: [30], gpuMs: null }
-    expect(encodeLines('model', two, [picture, { ...picture, source: 'b.png' }]).slice(4)).toEqual([
+    expect(encodeLines('model', two, [picture, { ...picture, source: 'b.png', piece: [1, -1, -1] }]).slice(4)).toEqual([
       'picture    a.png: 640×480 as 42×30, grid 2×3, 6 tokens',
       'picture    b.png: 640×480 as 42×30, grid 2×3, 6 tokens',
       'encode     30.0 ms, 15.0 ms a picture',
+    ])
+  })
+
+  it('name the slices of a picture, whose time is that of one', () => {
+    const two = { ...report, encodings: [...report.encodings, ...report.encodings], ms: [30], gpuMs: null }
+    expect(encodeLines('model', two, [picture, { ...picture, piece: [0, 1, 2] }]).slice(4)).toEqual([
+      'picture    a.png: 640×480 as 42×30, grid 2×3, 6 tokens',
+      'picture    a.png: 640×480, slice 1,2 of 42×30, grid 2×3, 6 tokens',
+      'encode     30.0 ms',
     ])
   })
 })

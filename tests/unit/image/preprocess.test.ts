@@ -1,21 +1,25 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { decodePng } from '../../../src/image/png.js'
-import { toPixels } from '../../../src/image/input.js'
-import { preprocess, targetSize } from '../../../src/image/preprocess.js'
-import type { PreprocessOptions } from '../../../src/image/types.js'
+import { toPieces } from '../../../src/image/input.js'
+import { preprocess, targetsOf } from '../../../src/image/preprocess.js'
+import type { PreprocessOptions, Target } from '../../../src/image/types.js'
 import { goldens, readPicture, sha256 } from './goldens.js'
+
+/** A target that leaves a picture whole. */
+const whole = (width: number, height: number): Target => ({ width, height, filter: 'bicubic', rows: 1, columns: 1 })
 
 describe('preprocess equals the SigLIP processor of transformers bit for bit', () => {
   it('for each of the 256 byte values', () => {
     const bytes = Uint8Array.from({ length: 256 * 3 }, (_, i) => Math.floor(i / 3))
-    const { data } = preprocess({ width: 16, height: 16, data: bytes }, { size: { height: 16, width: 16 } })
-    expect(data).toEqual(new Float32Array(readPicture('ramp.f32').buffer))
+    const [piece] = preprocess({ width: 16, height: 16, data: bytes }, whole(16, 16))
+    expect(piece?.data).toEqual(new Float32Array(readPicture('ramp.f32').buffer))
   })
 
   it.each(goldens.preprocess)('for $file at 448×448', async ({ file, sha256: expected }) => {
-    const { width, height, data } = preprocess(await decodePng(readPicture(file), file))
-    expect([width, height, data.length]).toEqual([448, 448, 3 * 448 * 448])
+    const [piece, ...others] = preprocess(await decodePng(readPicture(file), file), whole(448, 448))
+    const { width, height, place, data = new Float32Array() } = piece ?? {}
+    expect([width, height, place, data.length, others]).toEqual([448, 448, [-1, -1], 3 * 448 * 448, []])
     expect(sha256(data)).toBe(expected)
   })
 
@@ -27,16 +31,19 @@ describe('preprocess equals the SigLIP processor of transformers bit for bit', (
   })
 })
 
-describe('targetSize', () => {
-  it.each(goldens.native)('native of $from is $to', ({ from: [width, height], patch, limit, to }) => {
-    const target = targetSize(width, height, { size: 'native', patch, limit })
-    expect([target.width, target.height]).toEqual(to)
+describe('targetsOf', () => {
+  it.each(goldens.native)('native of $from is $to', async ({ from: [width, height], patch, limit, to }) => {
+    const [target] = await targetsOf({ width, height }, { size: 'native', patch, limit })
+    expect([target?.width, target?.height]).toEqual(to)
   })
 
-  it('squashes to a side, 448 by default, and takes height and width apart', () => {
-    expect(targetSize(10, 2000)).toEqual({ width: 448, height: 448 })
-    expect(targetSize(10, 2000, { size: 224 })).toEqual({ width: 224, height: 224 })
-    expect(targetSize(10, 2000, { size: { height: 100, width: 77 } })).toEqual({ width: 77, height: 100 })
+  it('squashes to a side, 448 by default, and takes height and width apart', async () => {
+    const from = { width: 10, height: 2000 }
+    expect(await targetsOf(from)).toEqual([whole(448, 448)])
+    expect(await targetsOf(from, { size: 224, resample: 'bilinear' })).toEqual([
+      { ...whole(224, 224), filter: 'bilinear' },
+    ])
+    expect(await targetsOf(from, { size: { height: 100, width: 77 } })).toEqual([whole(77, 100)])
   })
 
   it.each<[string, PreprocessOptions]>([
@@ -51,8 +58,8 @@ describe('targetSize', () => {
     ['BAD_OPTION', { size: Number.NaN }],
     ['BAD_OPTION', { size: 'native', limit: 0 }],
     ['BAD_OPTION', { patch: 0 }],
-  ])('throws %s for %j', (code, options) => {
-    expect(() => targetSize(640, 480, options)).toThrow(expect.objectContaining({ code }))
+  ])('throws %s for %j', async (code, options) => {
+    await expect(targetsOf({ width: 640, height: 480 }, options)).rejects.toThrow(expect.objectContaining({ code }))
   })
 })
 
@@ -61,7 +68,7 @@ it.each([
   [10, 100_000],
 ])('refuses a picture of %d×%d pixels', (width, height) => {
   const image = { width, height, data: new Uint8Array(width * height * 3) }
-  expect(() => preprocess(image)).toThrow(
+  expect(() => preprocess(image, whole(448, 448))).toThrow(
     expect.objectContaining({ code: 'IMAGE_SIZE', message: expect.stringContaining(`${width}×${height}`) as unknown }),
   )
 })
@@ -73,7 +80,7 @@ describe('ready pixel values', () => {
     const foreign = runInNewContext('new Float32Array(588)') as Float32Array
     for (const values of [data, foreign]) {
       const pixels = { width: 14, height: 14, data: values }
-      expect(await toPixels({ pixels }, {}, null)).toBe(pixels)
+      expect(await toPieces({ pixels }, { size: 'minicpm-v' }, null)).toEqual([{ ...pixels, place: [-1, -1] }])
     }
   })
 
@@ -85,7 +92,7 @@ describe('ready pixel values', () => {
     ['missing', undefined, /Float32Array/],
   ])('are refused when %s', async (_, values, message) => {
     const pixels = { width: 14, height: 14, data: values as Float32Array }
-    await expect(toPixels({ pixels }, {}, null)).rejects.toThrow(
+    await expect(toPieces({ pixels }, {}, null)).rejects.toThrow(
       expect.objectContaining({ code: 'BAD_IMAGE', message: expect.stringMatching(message) as unknown }),
     )
   })
