@@ -1,6 +1,8 @@
+import { SovitError } from '../errors.js'
 import type { BatchImage } from '../graph/batch.js'
 import type { GpuResizer } from '../image/gpu-resize.js'
 import { freePixels, toPieces } from '../image/input.js'
+import { mergedPatches, type VisionConfig } from '../model/config.js'
 import { patchGrid, type GridTables } from '../model/positions.js'
 import type { EncodeInput, EncodeOptions, Encoding, ModelInfo } from './types.js'
 
@@ -18,18 +20,33 @@ export async function preparePieces(
   input: EncodeInput,
   index: number,
   options: EncodeOptions,
-  { config: { patch, table } }: ModelInfo,
+  { config }: ModelInfo,
   grids: GridTables,
   resizer: GpuResizer | null,
 ): Promise<PieceImage[]> {
-  const pieces = await toPieces(input, { ...options, patch, limit: table * patch }, resizer)
+  const { patch, table } = config
+  const whole = patch * mergedPatches(config)
+  const pieces = await toPieces(input, { ...options, patch: whole, limit: table * patch }, resizer)
   try {
-    return pieces.map(({ place, ...pixels }) => {
-      const grid = patchGrid(pixels, patch)
-      return { ...pixels, grid, positions: grids.positions(grid), source: [index, ...place] }
+    const sized = pieces.map(({ place, ...pixels }) => ({ place, pixels, grid: patchGrid(pixels, patch) }))
+    const longest = Math.max(...sized.map(({ grid }) => grid[0] * grid[1]))
+    return sized.map(({ place, pixels, grid }) => {
+      checkMerged(grid, config)
+      return { ...pixels, grid, positions: grids.positions(grid, longest), source: [index, ...place] }
     })
   } catch (error) {
     pieces.forEach(freePixels)
     throw error
   }
+}
+
+/** What is merged must be whole squares of patches, as the reference demands. */
+function checkMerged([rows, columns]: readonly [number, number], config: VisionConfig): void {
+  const side = mergedPatches(config)
+  if (rows % side === 0 && columns % side === 0) return
+  throw new SovitError(
+    'IMAGE_SIZE',
+    `A grid of ${rows}×${columns} patches cannot be merged ${config.merger?.mode}: both must be multiples of ${side}. ` +
+      `Use sides of multiples of ${side * config.patch} pixels.`,
+  )
 }

@@ -67,6 +67,11 @@ export interface MergerConfig {
   readonly width: number
 }
 
+/** Patches on a side of the square that becomes one row of the last result: 1 where nothing is merged. */
+export function mergedPatches({ merger }: Pick<VisionConfig, 'merger'>): number {
+  return merger ? 2 ** merger.times * (merger.mode === '16x' ? 2 : 1) : 1
+}
+
 /** A tensor as far as the network cares. */
 export interface TensorShape {
   readonly shape: readonly number[]
