@@ -5,13 +5,24 @@ import { testPixels } from '../fixtures/pixels.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson, goldenTensors } from '../support/fixture.js'
 import { familyFiles, type FamilyModel } from '../support/families.js'
+import { keepFigures } from '../support/figures.js'
 import { minCosine, nmse } from '../support/metrics.js'
 import { testTiers, type Tier } from '../support/tiers.js'
 
 const { families } = await fixtureJson<{ families: readonly FamilyModel[] }>('tests/fixtures/families.json')
 const gpu = await testGpu()
 const tiers = await testTiers()
-const measured: string[] = []
+const measured: Figure[] = []
+
+/** How far one result is from its reference. */
+interface Figure {
+  readonly model: string
+  readonly precision: string
+  readonly arithmetic: string
+  readonly result: string
+  readonly cosine: number
+  readonly nmse: number
+}
 
 /**
  * One load serves all cases of a way to map positions and to merge. A network that another naming had before, with the
@@ -95,12 +106,24 @@ function check(
     what,
   ).toBe(expected.length)
   const [cosine, error] = [minCosine(data, expected, dims.at(-1) ?? 0), nmse(data, expected)]
-  const figures = [cosine.toFixed(8), error.toExponential(1)]
-  measured.push([model.name.padEnd(22), precision, arithmetic.padEnd(6), what.padEnd(24), ...figures].join('  '))
+  measured.push({ model: model.name, precision, arithmetic, result: what, cosine, nmse: error })
   expect(cosine, what).toBeGreaterThanOrEqual(precision === 'f32' ? 0.99999 : 0.9995)
   if (precision === 'f32') expect(error, what).toBeLessThanOrEqual(1e-9)
 }
 
-afterAll(() => {
-  console.log(['model / precision / arithmetic / result / min cosine / NMSE', ...measured.sort()].join('\n'))
+/** For the table in the README (scripts/families.mjs). */
+afterAll(async () => {
+  const info = (await gpu.requestAdapter())?.info
+  await keepFigures('families', { device: `${info?.vendor} ${info?.architecture}`, measured })
+  const lines = measured.map(({ model, precision, arithmetic, result, cosine, nmse: error }) =>
+    [
+      model.padEnd(22),
+      precision,
+      arithmetic.padEnd(6),
+      result.padEnd(24),
+      cosine.toFixed(8),
+      error.toExponential(1),
+    ].join('  '),
+  )
+  console.log(['model / precision / arithmetic / result / min cosine / NMSE', ...lines.sort()].join('\n'))
 })
