@@ -60,7 +60,9 @@ export function planBench(
   const precisions: readonly Precision[] = gpu.has('shader-f16') ? ['f32', 'f16'] : ['f32']
   const ways = precisions.flatMap((precision): Way[] => {
     if (software && !arithmetics) return [{ precision, arithmetic: 'auto' }]
-    const known = arithmeticsOf(precision, gpu.info).filter((one) => !arithmetics || arithmetics.includes(one))
+    const known = arithmeticsOf(precision, { matrix: matrixShape(gpu.info.matrixUnits, precision) }).filter(
+      (one) => !arithmetics || arithmetics.includes(one),
+    )
     return known.map((arithmetic) => ({ precision, arithmetic }))
   })
   return {
@@ -131,7 +133,7 @@ function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
     gpu.device.limits
   const { software, matrixUnits } = gpu.info
   const matrix = matrixShape(matrixUnits, precision)
-  return arithmeticsOf(precision, gpu.info).map((arithmetic) => {
+  return arithmeticsOf(precision, { matrix }).map((arithmetic) => {
     return { arithmetic, software, matrix, workgroupBytes, invocations }
   })
 }

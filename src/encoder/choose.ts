@@ -6,7 +6,7 @@ import { resolveArithmetics, type Arithmetic } from '../gpu/arithmetic.js'
 import { KernelCatalog } from '../gpu/catalog.js'
 import type { Gpu } from '../gpu/device.js'
 import type { Kernel } from '../gpu/kernel.js'
-import { matrixShape } from '../gpu/matrix-units.js'
+import type { MatrixShape } from '../gpu/matrix-units.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type { Tuning } from '../gpu/tuner.js'
 import type { VisionConfig } from '../model/config.js'
@@ -36,15 +36,21 @@ export async function choosePlan(
   precision: Precision,
   options: LoadOptions,
 ): Promise<ChosenPlan> {
-  const arithmetics = resolveArithmetics(options.arithmetic ?? 'auto', precision, gpu.info)
+  const matrix = await matrixOf(gpu, precision)
+  const arithmetics = resolveArithmetics(options.arithmetic ?? 'auto', precision, { ...gpu.info, matrix })
   for (const arithmetic of arithmetics.slice(0, -1)) {
     try {
-      return await planWith(arithmetic, gpu, tower, precision, options)
+      return await planWith(arithmetic, gpu, tower, precision, matrix, options)
     } catch (error) {
       if (!(error instanceof SovitError && (error.code === 'SHADER' || error.code === 'LIMIT'))) throw error
     }
   }
-  return planWith(arithmetics.at(-1) ?? 'f32', gpu, tower, precision, options)
+  return planWith(arithmetics.at(-1) ?? 'f32', gpu, tower, precision, matrix, options)
+}
+
+/** Of a file of its own, as no browser has shipped matrices. */
+async function matrixOf({ info: { matrixUnits } }: Gpu, precision: Precision): Promise<MatrixShape | null> {
+  return matrixUnits && (await import('../gpu/matrix-units.js')).matrixShape(matrixUnits, precision)
 }
 
 async function planWith(
@@ -52,12 +58,12 @@ async function planWith(
   gpu: Gpu,
   { config, positions, tensors }: Tower,
   precision: Precision,
+  matrix: MatrixShape | null,
   options: LoadOptions,
 ): Promise<ChosenPlan> {
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
-  const { software, matrixUnits } = gpu.info
-  const matrix = matrixShape(matrixUnits, precision)
+  const { software } = gpu.info
   const stretched = isStretched(positions)
   const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
   const heads = networks || stretched ? await import('../graph/heads.js') : null

@@ -1,5 +1,5 @@
 import { SovitError } from '../errors.js'
-import { matrixShape, type MatrixUnits } from './matrix-units.js'
+import type { MatrixShape } from './matrix-units.js'
 
 /**
  * How products are computed, beside the precision in which operands are stored.
@@ -15,15 +15,12 @@ const EQUAL_RATES = ['apple']
 interface Device {
   readonly vendor: string
   readonly software: boolean
-  readonly matrixUnits: MatrixUnits | null
+  /** Of the precision that is asked for. */
+  readonly matrix: MatrixShape | null
 }
 
 /** Every arithmetic that a device has for a precision, the fastest of most devices first. */
-export function arithmeticsOf(
-  precision: 'f32' | 'f16',
-  { matrixUnits }: Pick<Device, 'matrixUnits'>,
-): readonly Arithmetic[] {
-  const matrix = matrixShape(matrixUnits, precision) !== null
+export function arithmeticsOf(precision: 'f32' | 'f16', { matrix }: Pick<Device, 'matrix'>): readonly Arithmetic[] {
   return [...(matrix ? (['matrix'] as const) : []), ...(precision === 'f16' ? (['f16'] as const) : []), 'f32']
 }
 

@@ -1,5 +1,6 @@
 import { SovitError } from '../errors.js'
-import { type MatrixUnits, matrixUnits, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './matrix-units.js'
+import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './features.js'
+import type { MatrixUnits } from './matrix-units.js'
 import { GpuMemory } from './memory.js'
 
 export interface DeviceInfo {
@@ -38,9 +39,9 @@ export class Gpu {
   readonly #instance: GPU | null
   #failure: SovitError | null = null
 
-  private constructor(device: GPUDevice, info: GPUAdapterInfo, instance: GPU | null) {
+  private constructor(device: GPUDevice, info: DeviceInfo, instance: GPU | null) {
     this.device = device
-    this.info = describe(info, device.features)
+    this.info = info
     this.memory = new GpuMemory(device)
     this.#instance = instance
     void device.lost.then(({ reason, message }) => {
@@ -60,7 +61,7 @@ export class Gpu {
   static async open(options: { gpu?: GPU; device?: GPUDevice } = {}): Promise<Gpu> {
     if (options.device) {
       const { device } = options
-      return new Gpu(device, device.adapterInfo, null)
+      return new Gpu(device, await describe(device.adapterInfo, device.features), null)
     }
     const gpu = options.gpu ?? defaultGpu()
     const adapter = await requestAdapter(gpu)
@@ -68,7 +69,7 @@ export class Gpu {
     const requiredFeatures = WANTED.filter((feature) => adapter.features.has(feature))
     try {
       const device = await adapter.requestDevice({ label: 'sovit', requiredFeatures, requiredLimits })
-      return new Gpu(device, adapter.info, gpu)
+      return new Gpu(device, await describe(adapter.info, device.features), gpu)
     } catch (cause) {
       throw new SovitError('NO_ADAPTER', `The adapter gives no device: ${String(cause)}. Try again.`, { cause })
     }
@@ -132,14 +133,14 @@ async function requestAdapter(gpu: GPU): Promise<GPUAdapter> {
   )
 }
 
-function describe(info: GPUAdapterInfo, features: GPUSupportedFeatures): DeviceInfo {
+async function describe(info: GPUAdapterInfo, features: GPUSupportedFeatures): Promise<DeviceInfo> {
   const { vendor, architecture, description } = info
   return {
     vendor,
     architecture,
     description,
     features: WANTED.filter((feature) => features.has(feature)),
-    matrixUnits: matrixUnits(info, features),
+    matrixUnits: features.has(SUBGROUP_MATRIX) ? (await import('./matrix-units.js')).matrixUnits(info, features) : null,
     software: info.isFallbackAdapter || /swiftshader|llvmpipe|software|warp/i.test(`${architecture} ${description}`),
   }
 }

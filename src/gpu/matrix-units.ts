@@ -1,10 +1,5 @@
-/**
- * Subgroup matrices: a Draft of WebGPU (gpuweb/proposals/subgroup-matrix.md), in Chromium behind --enable-unsafe-webgpu,
- * in Dawn behind `allow_unsafe_apis`. Its feature is to be called `subgroup-matrix` when it ships.
- */
-export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
-/** Lets a shader demand its subgroup size: shipped in Chrome 152, unknown to type declarations yet. */
-export const SUBGROUP_SIZE_CONTROL = 'subgroup-size-control' as GPUFeatureName
+/** What matrix units a device has. A file of its own, as no browser has shipped them. */
+import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './features.js'
 
 /** One shape of matrices that a subgroup multiplies at once: result[M,N] += left[M,K] · right[K,N]. */
 export interface MatrixConfig {

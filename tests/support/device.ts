@@ -1,4 +1,5 @@
-import { matrixUnits, type MatrixUnits, SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/matrix-units.js'
+import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/features.js'
+import { matrixUnits, type MatrixUnits } from '../../src/gpu/matrix-units.js'
 
 let dawn: Promise<GPU> | undefined
 let shared: Promise<GPUDevice> | undefined

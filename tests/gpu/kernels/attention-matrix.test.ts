@@ -6,7 +6,8 @@ import {
   attentionMatrixVariants,
 } from '../../../src/gpu/kernels/attention-matrix.js'
 import { attentionTiles } from '../../../src/gpu/kernels/attention.js'
-import { type MatrixShape, SUBGROUP_MATRIX } from '../../../src/gpu/matrix-units.js'
+import { SUBGROUP_MATRIX } from '../../../src/gpu/features.js'
+import { type MatrixShape } from '../../../src/gpu/matrix-units.js'
 import { testDevice, testMatrixUnits } from '../../support/device.js'
 import { shapesOf } from '../../support/matrices.js'
 import { compare, decode, encode, normals } from '../../support/numbers.js'

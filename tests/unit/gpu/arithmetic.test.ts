@@ -1,17 +1,19 @@
 import { expect, it } from 'vitest'
-import { resolveArithmetics } from '../../../src/gpu/arithmetic.js'
-import {
-  type MatrixConfig,
-  matrixShape,
-  matrixUnits,
-  SUBGROUP_MATRIX,
-  SUBGROUP_SIZE_CONTROL,
-} from '../../../src/gpu/matrix-units.js'
+import { resolveArithmetics, type Arithmetic } from '../../../src/gpu/arithmetic.js'
+import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../../src/gpu/features.js'
+import { type MatrixConfig, matrixShape, type MatrixUnits, matrixUnits } from '../../../src/gpu/matrix-units.js'
 
 const gpu = { vendor: 'nvidia', software: false, matrixUnits: null }
 const halves = { component: 'f16', result: 'f32', M: 16, N: 16, K: 16 } as const
 const floats = { component: 'f32', result: 'f32', M: 8, N: 8, K: 8 } as const
 const units = { lanes: 32, demand: false, largest: 32, configs: [halves] }
+
+/** On a device as `choosePlan` sees it. */
+function resolve(wanted: Arithmetic | 'auto', precision: 'f32' | 'f16', device: typeof gpu | With) {
+  return resolveArithmetics(wanted, precision, { ...device, matrix: matrixShape(device.matrixUnits, precision) })
+}
+
+type With = Omit<typeof gpu, 'matrixUnits'> & { readonly matrixUnits: MatrixUnits | null }
 
 it.each([
   ['f16 sums on a GPU in precision f16', 'f16', gpu, ['f16', 'f32']],
@@ -33,15 +35,15 @@ it.each([
     ['f16', 'f32'],
   ],
 ] as const)('auto takes %s', (_, precision, device, expected) => {
-  expect(resolveArithmetics('auto', precision, device)).toEqual(expected)
+  expect(resolve('auto', precision, device)).toEqual(expected)
 })
 
 it('takes what is asked for, unless it cannot be', () => {
-  expect(resolveArithmetics('f32', 'f16', gpu)).toEqual(['f32'])
-  expect(resolveArithmetics('f16', 'f16', { ...gpu, software: true })).toEqual(['f16'])
-  expect(resolveArithmetics('matrix', 'f16', { ...gpu, software: true, matrixUnits: units })).toEqual(['matrix'])
-  expect(() => resolveArithmetics('f16', 'f32', gpu)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
-  expect(() => resolveArithmetics('matrix', 'f16', gpu)).toThrow(expect.objectContaining({ code: 'NO_FEATURE' }))
+  expect(resolve('f32', 'f16', gpu)).toEqual(['f32'])
+  expect(resolve('f16', 'f16', { ...gpu, software: true })).toEqual(['f16'])
+  expect(resolve('matrix', 'f16', { ...gpu, software: true, matrixUnits: units })).toEqual(['matrix'])
+  expect(() => resolve('f16', 'f32', gpu)).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
+  expect(() => resolve('matrix', 'f16', gpu)).toThrow(expect.objectContaining({ code: 'NO_FEATURE' }))
 })
 
 it('wants f16 with f32 sums most, then f32, then f16 sums; the largest shape that divides the tiles', () => {
