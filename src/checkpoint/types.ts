@@ -32,9 +32,12 @@ export type DType =
   | 'I64'
   | 'U64'
 
-/** Where one tensor lies. */
+/** Where one tensor lies, or one part of a tensor that packs several. */
 export interface TensorInfo {
+  /** As the checkpoint has it. */
   readonly name: string
+  /** Of a packed one: the part that this is, as it would be called by itself, e.g. `q_proj.weight`. */
+  readonly part?: string
   readonly dtype: DType
   readonly shape: readonly number[]
   /** File (shard) that holds it, as named by the checkpoint. */

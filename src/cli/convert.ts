@@ -1,5 +1,5 @@
 import { RECORDED_CONFIG } from '../checkpoint/recorded-config.js'
-import type { DescribedTower } from '../encoder/load.js'
+import type { DescribedTower } from '../encoder/describe.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
 import { choice, helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'

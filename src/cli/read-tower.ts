@@ -1,5 +1,6 @@
 import type { Checkpoint, StreamOptions } from '../checkpoint/types.js'
-import { withTower, type DescribedTower } from '../encoder/load.js'
+import type { DescribedTower } from '../encoder/describe.js'
+import { withTower } from '../encoder/load.js'
 import { LoadProgress } from '../encoder/progress.js'
 import { openable, type ModelRef } from './model-ref.js'
 import { print } from './output.js'

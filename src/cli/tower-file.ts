@@ -1,7 +1,7 @@
 import { halves, RowQuantiser } from '../checkpoint/quantise.js'
 import { placeTensors, type TensorToPlace } from '../checkpoint/safetensors-write.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from '../checkpoint/types.js'
-import type { DescribedTower } from '../encoder/load.js'
+import type { DescribedTower } from '../encoder/describe.js'
 import { isBlockMatrix, scaleName } from '../model/layouts.js'
 import { writeInPlaces, type Put } from './output.js'
 

@@ -1,16 +1,14 @@
 import { builtInModel } from '../built-in.js'
 import { openCheckpoint } from '../checkpoint/open.js'
 import type { LocateOptions } from '../checkpoint/sources.js'
-import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
+import type { Checkpoint } from '../checkpoint/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
 import type { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
-import { configOf } from '../checkpoint/recorded-config.js'
-import { checkTower, resolveConfig, storedTensors } from '../model/config.js'
-import { canonicalName, detectLayout } from '../model/layouts.js'
-import { GridTables, resolvePositions } from '../model/positions.js'
+import { GridTables } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
+import { describe, type DescribedTower } from './describe.js'
 import { checkLoadOptions } from './options.js'
 import { LoadProgress } from './progress.js'
 import type { LoadInfo, LoadOptions, ModelInfo, ModelSource, PositionMode, Precision } from './types.js'
@@ -24,19 +22,6 @@ export interface LoadedTower {
   readonly positions: PositionMode
   readonly grids: GridTables
   readonly load: LoadInfo
-}
-
-/** A tower as its headers describe it: nothing of its weights was read yet. */
-export interface DescribedTower {
-  readonly model: ModelInfo
-  readonly positions: PositionMode
-  /** By canonical name. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>
-  readonly weightBytes: number
-  /** Tensors of the checkpoint that the tower does not use: language model, text tower, heads. They are never read. */
-  readonly skipped: readonly string[]
-  /** What the file says of itself. */
-  readonly metadata: ReadonlyMap<string, string>
 }
 
 /** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
@@ -95,31 +80,6 @@ export async function keptWeights(
 /** Loads are kept unless the caller says otherwise. The built-in model is not worth it: it comes with the page. */
 function kept(source: ModelSource, options: LoadOptions): LoadOptions {
   return { ...options, cache: options.cache ?? source !== builtInModel }
-}
-
-/** Every check that needs no weights: layout, network, names, shapes, dtypes. */
-async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<DescribedTower> {
-  const { layout, prefix } = detectLayout(checkpoint.names, options.layout)
-  const own = checkpoint.names.filter((name) => canonicalName(name, prefix) !== null)
-  const described = await checkpoint.describe(own, options.signal)
-  const tensors = new Map([...described].map(([name, tensor]) => [name.slice(prefix.length), tensor]))
-  const config = resolveConfig({ tensors, config: configOf(checkpoint), gelu: options.gelu, layers: options.layers })
-  checkTower(config, tensors, prefix)
-  const used = new Map<string, TensorInfo>()
-  for (const { name } of storedTensors(config, tensors)) {
-    const tensor = tensors.get(name)
-    if (tensor) used.set(name, tensor)
-  }
-  const read = new Set([...used.values()].map(({ name }) => name))
-  const dtype = [...new Set([...used.values()].map((tensor) => tensor.dtype))].join('+')
-  return {
-    model: { source: checkpoint.source, layout, dtype, config },
-    positions: resolvePositions(options.positions ?? 'auto', config.table),
-    tensors: used,
-    weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
-    skipped: checkpoint.names.filter((name) => !read.has(name)),
-    metadata: checkpoint.metadata,
-  }
 }
 
 /** `auto` tries f16 where the device has it, and falls back to f32 when a weight does not fit. */

@@ -2,11 +2,13 @@ import { SovitError } from '../errors.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
 
 /** What the types say of options whose other values would be taken for something: JavaScript has no other check. */
-export function checkLoadOptions({ precision, arithmetic, positions, gelu }: LoadOptions): void {
+export function checkLoadOptions({ precision, arithmetic, positions, gelu, heads, merge }: LoadOptions): void {
   expectOneOf('precision', precision, { auto: 0, f32: 0, f16: 0 })
   expectOneOf('arithmetic', arithmetic, { auto: 0, f32: 0, f16: 0, matrix: 0 })
   expectOneOf('positions', positions, POSITIONS)
   expectOneOf('gelu', gelu, { auto: 0, tanh: 0, erf: 0 })
+  expectOneOf('heads', heads, { all: 0, none: 0 })
+  expectOneOf('merge', merge, { '4x': 0, '16x': 0 })
 }
 
 const POSITIONS = {

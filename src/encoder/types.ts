@@ -6,11 +6,13 @@ import type { TuningStore } from '../gpu/tuning-store.js'
 import type { StepTime } from '../graph/executor.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
+import type { Family } from '../model/family.js'
 
 export type {
   Arithmetic,
   CacheOption,
   DeviceInfo,
+  Family,
   ModelSource,
   PositionMode,
   StepTime,
@@ -42,12 +44,22 @@ export interface LoadOptions {
   readonly tuning?: boolean | TuningStore
   /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */
   readonly positions?: PositionMode | 'auto'
-  /** Form of the GELU. `auto` (default): by layout. */
+  /** Form of the GELU. `auto` (default): by config.json, else erf for timm's towers of patch 14, else tanh. */
   readonly gelu?: 'auto' | 'tanh' | 'erf'
   /** Blocks to run. `auto` (default): by config.json and the tensors. */
   readonly layers?: 'auto' | number
   /** Tensor naming. `auto` (default): recognised from the names. */
   readonly layout?: string
+  /**
+   * What is fetched beside the tower. `all` (default): what the checkpoint has of MAP head, resampler and mergers;
+   * `none`: nothing, and a tower with a merger inside is run without it.
+   */
+  readonly heads?: 'all' | 'none'
+  /**
+   * MiniCPM-V 4.6 and later: `16x` merges 2×2 tokens within the tower and again behind it, `4x` behind it only. Default:
+   * by config.json, else `16x`.
+   */
+  readonly merge?: '4x' | '16x'
   /** Revision of a hub repository. Default `main`. */
   readonly revision?: string
   /** Where `owner/repo` is looked for: a mirror, or a proxy that adds a token. Default `https://huggingface.co`. */
@@ -139,8 +151,10 @@ export interface Features {
 
 export interface ModelInfo {
   readonly source: string
-  /** `vision_model`, `model.vision_model`, `vpm` or `bare`. */
+  /** How tensors are named: the prefix before the names of transformers (`vpm`, `vision_model`, …), `bare`, or `timm`. */
   readonly layout: string
+  /** Whose rules pictures and positions follow. */
+  readonly family: Family
   /** dtypes of the weights, e.g. `BF16` or `BF16+F32`. */
   readonly dtype: string
   readonly config: VisionConfig

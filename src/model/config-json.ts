@@ -1,23 +1,46 @@
-/** config.json of transformers, as far as the vision tower needs it. */
-import { SovitError } from '../errors.js'
+/** config.json of transformers, of OpenBMB and of timm, as far as the vision tower and what lies behind it need it. */
+import { SIGLIP2_VOCABULARY, type Family } from './family.js'
+import { bad, count, isObject, type Json } from './json-values.js'
+import { readTimmJson } from './timm-json.js'
 
 /** What config.json states; absent keys are undefined. */
 export interface VisionJson {
+  /** `model_type`, or timm's `architecture`, for messages. */
+  readonly modelType?: string
+  readonly family?: Family
   readonly layers?: number
+  /** It names a So400m, and states no sizes. */
+  readonly so400m?: boolean
   readonly width?: number
   readonly heads?: number
   readonly mlp?: number
   readonly patch?: number
   readonly imageSize?: number
+  /** Side of the position table, where that is stated and not a size of pictures. */
+  readonly side?: number
   readonly channels?: number
   readonly eps?: number
+  readonly embedding?: 'conv' | 'linear'
   /** The stated form of the GELU; throws `BAD_CONFIG` for another activation. Asked only when the caller does not say. */
   readonly gelu?: () => 'tanh' | 'erf' | undefined
   /** The network leaves out its last block (MiniCPM-V). */
   readonly dropLast?: boolean
+  /** False: there is no pooling head. */
+  readonly head?: boolean
+  /** Queries of the resampler. */
+  readonly queries?: number
+  /** Width of the language model. */
+  readonly languageWidth?: number
+  readonly merger?: MergerJson
 }
 
-type Json = Readonly<Record<string, unknown>>
+export interface MergerJson {
+  /** Index of the block behind which windows are merged. */
+  readonly after: number
+  readonly mode: '4x' | '16x'
+  /** Merges behind the tower; undefined where it does not say. */
+  readonly times?: number
+}
 
 /** Names of activations in transformers (activations.py, ACT2FN). */
 const GELU: Readonly<Record<string, 'tanh' | 'erf'>> = {
@@ -28,38 +51,71 @@ const GELU: Readonly<Record<string, 'tanh' | 'erf'>> = {
   gelu_python: 'erf',
 }
 
+/** model_type of networks with a merger: `minicpmv4_6`, `minicpmv4_7`, `minicpm_ocr`, and with `_vision` of their towers. */
+const MERGER = /^minicpm(v4_\d+|_ocr)(_vision)?$/
+const SIGLIP2 = /^siglip2(_vision_model)?$/
+const CONVOLUTION = /^(siglip(_vision_model)?$|idefics2|minicpm)/
+
 /**
- * Reads a model's config.json with its `vision_config`, or a bare vision config. Sizes at the top level of a model's
- * file are not the tower's: there `hidden_size` is the language model's and `image_size` a slice's.
+ * Reads a model's config.json with its `vision_config`, or a bare vision config, or timm's. Sizes at the top level of a
+ * model's file are not the tower's: there `hidden_size` is the language model's and `image_size` a slice's.
  * Throws `BAD_CONFIG`.
  */
 export function readVisionJson(config: Json): VisionJson {
+  const timm = readTimmJson(config)
+  if (timm) return { ...timm, dropLast: dropsLast(config) }
   const { vision_config: nested } = config
   if (nested !== undefined && !isObject(nested)) throw bad('vision_config is not an object')
   const vision = nested ?? config
   if (nested === undefined && vision.patch_size === undefined) {
     throw bad('it has no vision_config and no patch_size, so it describes no vision tower')
   }
-  if (hasMerger(config) || hasMerger(vision)) throw bad('towers with a merger between their blocks are not supported')
+  const modelType = typeOf(config) ?? typeOf(vision)
+  const siglip2 = SIGLIP2.test(modelType ?? '')
   return {
+    modelType,
+    family: familyOf(config, vision),
     layers: count(vision, 'num_hidden_layers'),
     width: count(vision, 'hidden_size'),
     heads: count(vision, 'num_attention_heads') ?? defaultHeads(vision),
     mlp: count(vision, 'intermediate_size'),
     patch: count(vision, 'patch_size'),
     imageSize: count(vision, 'image_size'),
+    side: siglip2 ? tableSide(vision) : undefined,
     channels: count(vision, 'num_channels'),
     eps: epsilon(vision),
+    embedding: siglip2 ? 'linear' : CONVOLUTION.test(modelType ?? '') ? 'conv' : undefined,
     gelu: () => activation(vision),
     dropLast: dropsLast(config),
+    head: vision.vision_use_head === false ? false : undefined,
+    queries: count(config, 'query_num'),
+    languageWidth: languageWidth(config, nested !== undefined),
+    merger: mergerOf(config, vision),
   }
 }
 
-function count(json: Json, key: string): number | undefined {
-  const value = json[key]
-  if (value === undefined || value === null) return undefined
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
-  throw bad(`${key} is ${JSON.stringify(value)}, expected a whole number of at least 1`)
+function typeOf({ model_type: type }: Json): string | undefined {
+  return typeof type === 'string' ? type : undefined
+}
+
+/** `family` is what a converted file records of itself. */
+function familyOf(config: Json, vision: Json): Family | undefined {
+  const [type = '', inner = ''] = [typeOf(config), typeOf(vision)]
+  if (typeof config.family === 'string') return config.family as Family
+  if (SIGLIP2.test(type)) return 'naflex'
+  if (type === 'minicpmv' && inner === 'idefics2') return 'minicpm-v-2.5'
+  if (type.startsWith('minicpm')) return 'minicpm-v'
+  if (type.startsWith('idefics2')) return 'idefics2'
+  if (type !== 'siglip' || !isObject(config.text_config)) return undefined
+  return config.text_config.vocab_size === SIGLIP2_VOCABULARY ? 'siglip2' : 'siglip'
+}
+
+/** SigLIP 2 NaFlex states the rows of its table. */
+function tableSide(vision: Json): number | undefined {
+  const rows = count(vision, 'num_patches')
+  if (rows === undefined) return undefined
+  if (Number.isInteger(Math.sqrt(rows))) return Math.sqrt(rows)
+  throw bad(`num_patches is ${rows}, not the square of the side of a table`)
 }
 
 /**
@@ -85,9 +141,30 @@ function activation(json: Json): 'tanh' | 'erf' | undefined {
   throw bad(`hidden_act is ${JSON.stringify(value)}, expected one of ${Object.keys(GELU).join(', ')}`)
 }
 
-/** MiniCPM-V 4.6 and later: run as a plain tower, they would be silently wrong. */
-function hasMerger({ model_type: type, insert_layer_id: after }: Json): boolean {
-  return after !== undefined || (typeof type === 'string' && /^minicpm(v4_\d|_ocr)/.test(type))
+/** Of a model's file. Models with a `text_config` say it there; older ones extend the language model's own file. */
+function languageWidth(config: Json, hasVision: boolean): number | undefined {
+  if (isObject(config.text_config)) return count(config.text_config, 'hidden_size')
+  return hasVision ? count(config, 'hidden_size') : undefined
+}
+
+/** Defaults are those of the classes (configuration_minicpmv4_6.py, _4_7.py, _ocr.py). */
+function mergerOf(config: Json, vision: Json): MergerJson | undefined {
+  const type = [typeOf(config), typeOf(vision)].find((name) => name !== undefined && MERGER.test(name))
+  const after = config.insert_layer_id ?? vision.insert_layer_id
+  if (type === undefined && after === undefined) return undefined
+  for (const [json, key] of [
+    [vision, 'window_kernel_size'],
+    [config, 'merge_kernel_size'],
+  ] as const) {
+    const size = json[key] ?? [2, 2]
+    if (JSON.stringify(size) !== '[2,2]') throw bad(`${key} is ${JSON.stringify(size)}; windows are of [2,2] only`)
+  }
+  const mode = config.downsample_mode ?? (type?.startsWith('minicpm_ocr') ? '4x' : '16x')
+  if (mode !== '4x' && mode !== '16x') throw bad(`downsample_mode is ${JSON.stringify(mode)}, expected 4x or 16x`)
+  if (after !== undefined && !(Number.isSafeInteger(after) && Number(after) >= 0)) {
+    throw bad(`insert_layer_id is ${JSON.stringify(after)}, expected the index of a block`)
+  }
+  return { after: after === undefined ? 6 : Number(after), mode, times: count(config, 'merger_times') }
 }
 
 /** MiniCPM's configuration classes default to true (configuration_minicpm.py of 2.6 and 4.5); others have no such key. */
@@ -96,12 +173,4 @@ function dropsLast(config: Json): boolean {
   if (typeof value === 'boolean') return value
   if (value !== undefined) throw bad(`drop_vision_last_layer is ${JSON.stringify(value)}, expected true or false`)
   return config.model_type === 'minicpmv' || config.model_type === 'minicpmo'
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function bad(what: string): SovitError {
-  return new SovitError('BAD_CONFIG', `config.json cannot be used: ${what}. Use the config.json of the weights.`)
 }

@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
-import { readVisionJson, type VisionJson } from './config-json.js'
-import { blockOf, isBlockMatrix, scaleName, towerTensors, type ExpectedTensor } from './layouts.js'
+import type { VisionJson } from './config-json.js'
+import { blockOf } from './layouts.js'
 
 /**
  * Shapes are written in named letters everywhere:
@@ -78,98 +78,66 @@ export interface TensorShape {
   readonly dtype: string
 }
 
+export type Tensors = ReadonlyMap<string, TensorShape>
+
 export interface ConfigInput {
   /** Tensors of the tower that the checkpoint has, by canonical name. */
-  readonly tensors: ReadonlyMap<string, TensorShape>
-  /** config.json, or null: then the shapes of the tensors decide, with heads of 72. */
-  readonly config: Readonly<Record<string, unknown>> | null
-  /** Default `auto`: by config.json, else tanh. */
+  readonly tensors: Tensors
+  /** What config.json says; null without one: then the shapes of the tensors decide, with heads of 72. */
+  readonly json: VisionJson | null
+  /** The names are timm's. */
+  readonly timm?: boolean
+  /** Default `auto`: by config.json, else erf for timm's towers of patch 14, else tanh. */
   readonly gelu?: 'auto' | 'tanh' | 'erf'
   /** Default `auto`: by config.json, else all blocks that are there. */
   readonly layers?: 'auto' | number
 }
 
 /** Head size of every So400m. */
-const HEAD_SIZE = 72
+export const HEAD_SIZE = 72
+/** A So400m, which some config.json only names. */
+const SO400M = { width: 1152, layers: 27 }
 
 /**
- * The numbers of the network, from config.json and the tensors, which must agree.
+ * The numbers of the tower, from config.json and the tensors, which must agree; `heads.ts` adds what lies behind it.
  *
  * Each number that tensors show is read from several of them, so that one misshapen tensor is reported as that by
- * `checkTower`, and only a real contradiction as `CONFIG_MISMATCH`.
- * Throws `CONFIG_MISMATCH`, `BAD_CONFIG` (an unsupported network), `BAD_OPTION`, `TENSOR_MISSING`.
+ * `checkNetwork`, and only a real contradiction as `CONFIG_MISMATCH`.
+ * Throws `CONFIG_MISMATCH`, `BAD_CONFIG` (what is no tower), `BAD_OPTION`, `TENSOR_MISSING`.
  */
-export function resolveConfig(input: ConfigInput): VisionConfig {
-  const json = input.config ? readVisionJson(input.config) : {}
-  const seen = observe(input.tensors)
+export function resolveConfig({ tensors, json: stated, timm, ...asked }: ConfigInput): VisionConfig {
+  const json = stated ?? {}
+  const seen = observe(tensors)
   const width = agree('hidden_size', json.width, seen.width)
   const patch = agree('patch_size', json.patch, seen.patch)
   const side = json.imageSize === undefined ? undefined : Math.floor(json.imageSize / patch)
-  const table = agree('image_size / patch_size', side, seen.table)
+  const table =
+    json.side === undefined
+      ? agree('image_size / patch_size', side, seen.table)
+      : agree('√num_patches', json.side, seen.table)
   const heads = json.heads ?? width / HEAD_SIZE
-  const config: VisionConfig = {
-    layers: resolveLayers(input.layers ?? 'auto', json, seen.blocks),
+  const layers = json.layers ?? (json.so400m && width === SO400M.width ? SO400M.layers : undefined)
+  return {
+    layers: resolveLayers(asked.layers ?? 'auto', { ...json, layers }, seen.blocks),
     width,
     heads,
     headSize: width / heads,
     mlp: agree('intermediate_size', json.mlp, seen.mlp),
     patch,
     table,
-    gelu: input.gelu === 'tanh' || input.gelu === 'erf' ? input.gelu : (json.gelu?.() ?? 'tanh'),
+    gelu:
+      asked.gelu === 'tanh' || asked.gelu === 'erf'
+        ? asked.gelu
+        : (json.gelu?.() ?? (timm && patch === 14 ? 'erf' : 'tanh')),
     eps: json.eps ?? 1e-6,
     ...TOWER_ALONE,
+    embedding: seen.embedding,
   }
-  checkSupported(config, json)
-  return config
-}
-
-/**
- * Checks that all tensors of the tower are there, in their shapes and in dtypes that can be weights.
- * Throws `TENSOR_MISSING`, `TENSOR_SHAPE` or `TENSOR_DTYPE` for the first that is not; `prefix` completes its name.
- */
-export function checkTower(config: VisionConfig, tensors: ReadonlyMap<string, TensorShape>, prefix = ''): void {
-  const problems = storedTensors(config, tensors)
-    .map(({ name, shape }) => tensorProblem(name, shape, tensors.get(name), prefix))
-    .filter((problem) => problem !== null)
-  const [first, ...more] = problems
-  if (!first) return
-  const others = more.length > 0 ? ` ${more.length} more tensors are missing or unfit.` : ''
-  throw new SovitError(first.code, `${first.message}${others} Check that it is the right checkpoint, and complete.`)
-}
-
-/** The tensors of the tower as a checkpoint stores them: scales follow the matrices of int8. */
-export function storedTensors(config: VisionConfig, tensors: ReadonlyMap<string, TensorShape>): ExpectedTensor[] {
-  return towerTensors(config).flatMap((tensor) => {
-    const { name, shape } = tensor
-    return isInt8(name, tensors.get(name)) ? [tensor, { name: scaleName(name), shape: shape.slice(0, 1) }] : [tensor]
-  })
-}
-
-function isInt8(name: string, found: TensorShape | undefined): boolean {
-  return found?.dtype === 'I8' && isBlockMatrix(name)
-}
-
-function tensorProblem(
-  canonical: string,
-  shape: readonly number[],
-  found: TensorShape | undefined,
-  prefix: string,
-): SovitError | null {
-  const name = prefix + canonical
-  const expected = `[${shape.join(', ')}]`
-  if (!found) return new SovitError('TENSOR_MISSING', `Tensor ${name} ${expected} is missing.`)
-  if (found.shape.length !== shape.length || found.shape.some((n, i) => n !== shape[i])) {
-    const has = `[${found.shape.join(', ')}]`
-    return new SovitError('TENSOR_SHAPE', `Tensor ${name} has the shape ${has}, expected ${expected}.`)
-  }
-  if (!['F32', 'F16', 'BF16'].includes(found.dtype) && !isInt8(canonical, found)) {
-    return new SovitError('TENSOR_DTYPE', `Tensor ${name} is ${found.dtype}; weights must be F32, F16 or BF16.`)
-  }
-  return null
 }
 
 /** What the tensors say of each number, each as often as a tensor says it. */
 interface Observed {
+  readonly embedding: 'conv' | 'linear'
   readonly width: readonly number[]
   readonly patch: readonly number[]
   readonly mlp: readonly number[]
@@ -178,40 +146,42 @@ interface Observed {
   readonly blocks: number
 }
 
-function observe(tensors: ReadonlyMap<string, TensorShape>): Observed {
-  const size = (name: string, axis: number): number[] => {
-    const n = tensors.get(name)?.shape[axis]
-    return n === undefined ? [] : [n]
-  }
+function observe(tensors: Tensors): Observed {
+  const size = (name: string, axis: number) => sizesOf(tensors, axis, name)
   const patchEmbedding = 'embeddings.patch_embedding.weight'
-  const rank = tensors.get(patchEmbedding)?.shape.length ?? 4
-  if (rank !== 4) {
-    const form = 'a linear patch embedding (NaFlex) is not supported'
-    throw badConfig(`${patchEmbedding} has ${rank} axes, expected 4 [width, 3, patch, patch]: ${form}`)
-  }
-  const rows = size('embeddings.position_embedding.weight', 0)
-  const sides = rows.map(Math.sqrt)
-  if (!sides.every(Number.isInteger)) throw badConfig(`the position table has ${String(rows[0])} rows, not a square`)
+  const linear = tensors.get(patchEmbedding)?.shape.length === 2
   const blocks = [...tensors.keys()].map((name) => (blockOf(name) ?? -1) + 1)
   return {
+    embedding: linear ? 'linear' : 'conv',
     width: [
       ...size('post_layernorm.weight', 0),
       ...size(patchEmbedding, 0),
       ...size('embeddings.patch_embedding.bias', 0),
       ...size('embeddings.position_embedding.weight', 1),
     ],
-    patch: [...size(patchEmbedding, 2), ...size(patchEmbedding, 3)],
-    mlp: ['encoder.layers.0.mlp.fc1.bias', 'encoder.layers.0.mlp.fc1.weight']
-      .flatMap((name) => size(name, 0))
-      .concat(size('encoder.layers.0.mlp.fc2.weight', 1)),
-    table: sides,
+    patch: linear
+      ? size(patchEmbedding, 1).map((n) => Math.sqrt(n / 3))
+      : [...size(patchEmbedding, 2), ...size(patchEmbedding, 3)],
+    mlp: [
+      ...sizesOf(tensors, 0, 'encoder.layers.0.mlp.fc1.bias', 'encoder.layers.0.mlp.fc1.weight'),
+      ...size('encoder.layers.0.mlp.fc2.weight', 1),
+    ],
+    table: size('embeddings.position_embedding.weight', 0).map(Math.sqrt),
     blocks: blocks.reduce((most, n) => Math.max(most, n), 0),
   }
 }
 
-/** The number that config.json states and at least one tensor shows; without config.json, what most tensors show. */
-function agree(key: string, stated: number | undefined, seen: readonly number[]): number {
-  const most = mostFrequent(seen)
+/** The sizes along an axis of those of the named tensors that are there. */
+export function sizesOf(tensors: Tensors, axis: number, ...names: readonly string[]): number[] {
+  return names.flatMap((name) => tensors.get(name)?.shape[axis] ?? [])
+}
+
+/**
+ * The number that config.json states and at least one tensor shows; without config.json, what most tensors show, be it a
+ * fraction, which `checkNetwork` refuses.
+ */
+export function agree(key: string, stated: number | undefined, seen: readonly number[]): number {
+  const most = mostFrequent(stated === undefined ? seen : seen.filter(Number.isInteger))
   if (stated === undefined) {
     if (most !== undefined) return most
     throw new SovitError('TENSOR_MISSING', `The tensors that show ${key} are missing. Check that the file is complete.`)
@@ -239,7 +209,8 @@ function resolveLayers(asked: 'auto' | number, json: VisionJson, found: number):
   }
   if (found === 0) throw new SovitError('TENSOR_MISSING', 'The checkpoint has no blocks. Check that it is complete.')
   if (json.layers === undefined) {
-    if (!json.dropLast) return found
+    // The code of MiniCPM-V 1.0 and 2.0 drops the block as it builds the tower, so it never saves it.
+    if (!json.dropLast || json.family === 'timm') return found
     throw badConfig('drop_vision_last_layer needs num_hidden_layers, which is missing')
   }
   const run = json.dropLast ? json.layers - 1 : json.layers
@@ -247,29 +218,13 @@ function resolveLayers(asked: 'auto' | number, json: VisionJson, found: number):
   throw mismatch(`config.json has num_hidden_layers ${json.layers}, the tensors have ${found} blocks`)
 }
 
-/** What the kernels need: whole heads, and vectors of 4 along every summed axis. */
-function checkSupported({ width, heads, headSize, mlp, patch }: VisionConfig, json: VisionJson): void {
-  if (!Number.isInteger(heads)) {
-    throw badConfig(
-      `width ${width} is no multiple of the head size ${HEAD_SIZE}; num_attention_heads must tell the heads`,
-    )
-  }
-  if (!Number.isInteger(headSize)) throw badConfig(`width ${width} cannot be divided by ${heads} heads`)
-  if (headSize % 4 !== 0) throw badConfig(`the head size is ${headSize}, not a multiple of 4`)
-  if (mlp % 4 !== 0) throw badConfig(`the MLP width is ${mlp}, not a multiple of 4`)
-  if ((3 * patch * patch) % 4 !== 0) throw badConfig(`a patch has ${3 * patch * patch} values, not a multiple of 4`)
-  if (json.channels !== undefined && json.channels !== 3) {
-    throw badConfig(`num_channels is ${json.channels}; pictures have 3 channels`)
-  }
-}
-
-function badConfig(what: string): SovitError {
+export function badConfig(what: string): SovitError {
   return new SovitError(
     'BAD_CONFIG',
     `The network is not supported: ${what}. Use a SigLIP tower of a supported family.`,
   )
 }
 
-function mismatch(what: string): SovitError {
+export function mismatch(what: string): SovitError {
   return new SovitError('CONFIG_MISMATCH', `${what}. Use the config.json that belongs to the weights.`)
 }

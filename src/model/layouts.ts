@@ -1,25 +1,40 @@
 /**
  * Tensor names of the vision tower. The canonical names are the suffixes that all checkpoints in the form of
- * transformers share (modeling_siglip.py); a layout is the prefix that a family puts before them.
+ * transformers share (modeling_siglip.py); a layout is the prefix that a family puts before them, or timm's own names.
  */
-import { SovitError } from '../errors.js'
 
-/** SigLIP and the 980-NaViT checkpoint; Idefics2; MiniCPM-V; the tower alone. */
-const PREFIXES = {
-  vision_model: 'vision_model.',
-  'model.vision_model': 'model.vision_model.',
-  vpm: 'vpm.',
-  bare: '',
-} as const
+/**
+ * SigLIP and the 980-NaViT checkpoint; Idefics2; MiniCPM-V 2.5 to 4.5 and the first 4.6; MiniCPM-V 4.6 as some write it;
+ * MiniCPM-V 4.6 on the hub, 4.7 and OCR, whole and without `model.`; the tower alone; timm; MiniCPM-V 1.0 and 2.0.
+ */
+export const LAYOUT_NAMES = [
+  'vision_model',
+  'model.vision_model',
+  'vpm',
+  'model.vpm',
+  'model.vision_tower',
+  'vision_tower',
+  'bare',
+  'timm',
+  'vpm.timm',
+] as const
 
-export type LayoutName = keyof typeof PREFIXES
-
-export const LAYOUT_NAMES: readonly string[] = Object.keys(PREFIXES)
+export type LayoutName = (typeof LAYOUT_NAMES)[number]
 
 export interface Layout {
   readonly layout: LayoutName
-  /** Put before a canonical name, it gives the name in the checkpoint. */
+  /** Put before a canonical name (or timm's), it gives the name in the checkpoint. */
   readonly prefix: string
+  /** Behind the prefix are timm's names: `timm-names.ts`. */
+  readonly timm: boolean
+}
+
+/** Where a canonical tensor lies: in the stored tensor `name`, which may be packed. */
+export interface Place {
+  readonly name: string
+  /** It is the one of this index of `parts` equal runs of rows. */
+  readonly part: number
+  readonly parts: number
 }
 
 export interface ExpectedTensor {
@@ -28,7 +43,9 @@ export interface ExpectedTensor {
   readonly shape: readonly number[]
 }
 
-const PATCH_WEIGHT = 'embeddings.patch_embedding.weight'
+export const PATCH_WEIGHT = 'embeddings.patch_embedding.weight'
+export const TIMM_PATCH_WEIGHT = 'patch_embed.proj.weight'
+const TIMM_BLOCK = /^blocks\.\d+\.(norm[12]|attn|mlp)\./
 const BLOCK =
   /^encoder\.layers\.(0|[1-9]\d{0,3})\.(layer_norm[12]|self_attn\.(q|k|v|out)_proj|mlp\.fc[12])\.(weight|bias|weight_scale)$/
 const OUTSIDE_BLOCKS =
@@ -38,31 +55,44 @@ const OUTSIDE_BLOCKS =
  * Recognises the layout of a checkpoint by the names of its tensors, or checks the one that the caller asks for.
  * Throws `UNKNOWN_LAYOUT` when no names, or the names of several towers, are there; `BAD_OPTION` for an unknown `asked`.
  */
-export function detectLayout(names: readonly string[], asked = 'auto'): Layout {
-  if (asked !== 'auto' && !isLayoutName(asked)) {
-    const known = Object.keys(PREFIXES).join(', ')
-    throw new SovitError('BAD_OPTION', `There is no layout "${asked}". Choose auto, ${known}.`)
-  }
-  const candidates = Object.keys(PREFIXES)
-    .filter(isLayoutName)
-    .filter((layout) => asked === 'auto' || layout === asked)
-    .map((layout) => ({ layout, prefix: PREFIXES[layout] }))
-    .filter(({ prefix }) => names.some((name) => canonicalName(name, prefix) !== null))
+export async function detectLayout(names: readonly string[], asked = 'auto'): Promise<Layout> {
+  const candidates = LAYOUT_NAMES.filter((layout) => asked === 'auto' || layout === asked)
+    .map(layoutOf)
+    .filter((layout) => names.some((name) => isOfTower(name, layout)))
   // A text model may have bare `encoder.layers.…` too; the patch embedding tells the tower.
-  const towers = candidates.filter(({ prefix }) => names.includes(prefix + PATCH_WEIGHT))
-  const [found, ...others] = towers.length > 0 ? towers : candidates
-  if (!found) throw new SovitError('UNKNOWN_LAYOUT', describeUnknown(names, asked))
-  if (others.length === 0) return found
-  const all = [found, ...others].map(({ layout }) => layout).join(', ')
-  throw new SovitError(
-    'UNKNOWN_LAYOUT',
-    `The checkpoint has several vision towers: ${all}. Choose one with \`layout\`.`,
+  const towers = candidates.filter(({ prefix, timm }) =>
+    names.includes(prefix + (timm ? TIMM_PATCH_WEIGHT : PATCH_WEIGHT)),
   )
+  const all = towers.length > 0 ? towers : candidates
+  const [found, ...others] = all
+  if (found && others.length === 0) return found
+  throw (await import('./refusals.js')).noLayout(names, asked, all)
+}
+
+export function layoutOf(layout: LayoutName): Layout {
+  const prefix = layout === 'bare' || layout === 'timm' ? '' : `${layout.replace('.timm', '')}.`
+  return { layout, prefix, timm: layout.endsWith('timm') }
+}
+
+function isOfTower(name: string, { prefix, timm }: Layout): boolean {
+  if (!timm) return canonicalName(name, prefix) !== null
+  const rest = name.startsWith(prefix) ? name.slice(prefix.length) : ''
+  return rest === TIMM_PATCH_WEIGHT || TIMM_BLOCK.test(rest)
+}
+
+/** Places of the tower's tensors, by canonical name, in a layout that is not timm's. */
+export function towerPlaces(names: readonly string[], prefix: string): Map<string, Place> {
+  const places = new Map<string, Place>()
+  for (const name of names) {
+    const canonical = canonicalName(name, prefix)
+    if (canonical !== null) places.set(canonical, { name, part: 0, parts: 1 })
+  }
+  return places
 }
 
 /** Whether a canonical name is one of a matrix of a block, which may be stored as int8 (docs/int8.md). */
 export function isBlockMatrix(name: string): boolean {
-  return /_proj\.weight$|\.fc[12]\.weight$/.test(name)
+  return /^encoder\.layers\.\d+\..*(_proj|\.fc[12])\.weight$/.test(name)
 }
 
 /** Name of the scales that lie beside a matrix of int8. */
@@ -83,32 +113,45 @@ export function blockOf(name: string): number | null {
   return index === undefined ? null : Number(index)
 }
 
-/** All tensors of the tower in the order of the network: 16·L + 5 of them. Linear weights are [out, in]. */
-export function towerTensors({ layers, width, mlp, patch, table }: TowerShape): ExpectedTensor[] {
-  const linear = (name: string, out: number, into: number): ExpectedTensor[] => [
+/** `.weight` [out, into] and `.bias` [out] of a linear map. */
+export function linearTensors(name: string, out: number, into: number): ExpectedTensor[] {
+  return [
     { name: `${name}.weight`, shape: [out, into] },
     { name: `${name}.bias`, shape: [out] },
   ]
-  const norm = (name: string): ExpectedTensor[] => [
+}
+
+/** `.weight` and `.bias` of a layer norm. */
+export function normTensors(name: string, width: number): ExpectedTensor[] {
+  return [
     { name: `${name}.weight`, shape: [width] },
     { name: `${name}.bias`, shape: [width] },
   ]
+}
+
+/** The four maps of an attention, `{q,k,v,out}_proj`, all of [width, width]. */
+export function attentionTensors(name: string, width: number): ExpectedTensor[] {
+  return ['q', 'k', 'v', 'out'].flatMap((x) => linearTensors(`${name}.${x}_proj`, width, width))
+}
+
+/** All tensors of the tower in the order of the network: 16·L + 5 of them. Linear weights are [out, in]. */
+export function towerTensors({ layers, width, mlp, patch, table, embedding }: TowerShape): ExpectedTensor[] {
   const block = (i: number): ExpectedTensor[] => {
     const at = `encoder.layers.${i}`
     return [
-      ...norm(`${at}.layer_norm1`),
-      ...['q', 'k', 'v', 'out'].flatMap((x) => linear(`${at}.self_attn.${x}_proj`, width, width)),
-      ...norm(`${at}.layer_norm2`),
-      ...linear(`${at}.mlp.fc1`, mlp, width),
-      ...linear(`${at}.mlp.fc2`, width, mlp),
+      ...normTensors(`${at}.layer_norm1`, width),
+      ...attentionTensors(`${at}.self_attn`, width),
+      ...normTensors(`${at}.layer_norm2`, width),
+      ...linearTensors(`${at}.mlp.fc1`, mlp, width),
+      ...linearTensors(`${at}.mlp.fc2`, width, mlp),
     ]
   }
   return [
-    { name: PATCH_WEIGHT, shape: [width, 3, patch, patch] },
+    { name: PATCH_WEIGHT, shape: embedding === 'linear' ? [width, patch * patch * 3] : [width, 3, patch, patch] },
     { name: 'embeddings.patch_embedding.bias', shape: [width] },
     { name: 'embeddings.position_embedding.weight', shape: [table * table, width] },
     ...Array.from({ length: layers }, (_, i) => block(i)).flat(),
-    ...norm('post_layernorm'),
+    ...normTensors('post_layernorm', width),
   ]
 }
 
@@ -119,16 +162,6 @@ interface TowerShape {
   readonly mlp: number
   readonly patch: number
   readonly table: number
-}
-
-function isLayoutName(text: string): text is LayoutName {
-  return Object.hasOwn(PREFIXES, text)
-}
-
-function describeUnknown(names: readonly string[], asked: string): string {
-  const first = names.slice(0, 5).map((name) => JSON.stringify(name))
-  const found = names.length === 0 ? 'it has no tensors' : `its ${names.length} tensors begin with ${first.join(', ')}`
-  const expected =
-    asked === 'auto' ? Object.values(PREFIXES).map((p) => p + PATCH_WEIGHT) : [`names of the layout ${asked}`]
-  return `No known vision tower is in the checkpoint: ${found}. Expected ${expected.join(' or ')}.`
+  /** Default `conv`. */
+  readonly embedding?: 'conv' | 'linear'
 }

@@ -88,8 +88,8 @@ MODELS = [
         siglip_config(SIGLIP, "gelu_pytorch_tanh"),
         decoys={
             "text_model.embeddings.token_embedding.weight": (40, 32), "text_model.head.weight": (32, 32),
-            "vision_model.head.probe": (1, 1, 64), "vision_model.head.layernorm.weight": (64,),
-            "vision_model.head.attention.in_proj_weight": (192, 64), "logit_scale": (1,), "logit_bias": (1,),
+            "vision_model.neck.probe": (1, 1, 64), "vision_model.neck.layernorm.weight": (64,),
+            "vision_model.neck.attention.in_proj_weight": (192, 64), "logit_scale": (1,), "logit_bias": (1,),
         },
     ),
     TinyModel(
@@ -109,7 +109,7 @@ MODELS = [
         minicpmv_config(SHARDED, layers=3, drop=False), shards=3,
         decoys={
             "llm.lm_head.weight": (64, 32), "llm.model.layers.0.mlp.up_proj.weight": (48, 32),
-            "resampler.query": (4, 32), "resampler.kv_proj.weight": (32, 72),
+            "perceiver.query": (4, 32), "perceiver.kv_proj.weight": (32, 72),
         },
     ),
     # drop_vision_last_layer: one block less than num_hidden_layers runs, whether or not the file still has it.

@@ -10,6 +10,7 @@ const report: EncodeReport = {
   model: {
     source: '/long/path/model.safetensors',
     layout: 'vpm',
+    family: 'minicpm-v',
     dtype: 'BF16',
     config: {
       layers: 27,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { blockOf, canonicalName, detectLayout, towerTensors } from '../../../src/model/layouts.js'
+import { timmPlace } from '../../../src/model/timm-names.js'
 import { expectError } from '../checkpoint/safetensors-cases.js'
 
 /** SoViT-400m/14 with the 70×70 table, as published. */
@@ -49,24 +50,40 @@ describe('layouts', () => {
     ],
     ['vpm', 'vpm.', llm],
     ['bare', '', []],
-  ])('%s is recognised among other tensors', (layout, prefix, others) => {
+    ['model.vpm', 'model.vpm.', ['model.vit_merger.pre_norm.weight', 'model.merger.mlp.0.linear_1.weight']],
+    [
+      'model.vision_tower',
+      'model.vision_tower.',
+      ['model.language_model.layers.0.x', 'model.merger.mlp.0.linear_1.bias'],
+    ],
+    ['vision_tower', 'vision_tower.', ['merger.mlp.0.linear_1.weight']],
+  ])('%s is recognised among other tensors', async (layout, prefix, others) => {
     const names = [...others, ...canonical.map((name) => prefix + name)]
-    expect(detectLayout(names)).toEqual({ layout, prefix })
-    expect(detectLayout(names, layout)).toEqual({ layout, prefix })
+    expect(await detectLayout(names)).toEqual({ layout, prefix, timm: false })
+    expect(await detectLayout(names, layout)).toEqual({ layout, prefix, timm: false })
   })
 
-  it('is recognised without its patch embedding, which is then reported as missing', () => {
-    expect(detectLayout(canonical.slice(1).map((name) => `vpm.${name}`)).layout).toBe('vpm')
+  it.each([
+    ['timm', '', ['attn_pool.latent', 'head.weight']],
+    ['vpm.timm', 'vpm.', llm],
+  ])('%s is recognised by the names of timm', async (layout, prefix, others) => {
+    const names = [...others, ...canonical.map((name) => timmPlace(name, prefix)?.name ?? '')]
+    expect(await detectLayout(names)).toEqual({ layout, prefix, timm: true })
+    expect((await detectLayout(names.filter((name) => !name.includes('patch_embed')))).layout).toBe(layout)
   })
 
-  it('is the tower when a text model has bare names', () => {
+  it('is recognised without its patch embedding, which is then reported as missing', async () => {
+    expect((await detectLayout(canonical.slice(1).map((name) => `vpm.${name}`))).layout).toBe('vpm')
+  })
+
+  it('is the tower when a text model has bare names', async () => {
     const names = [...canonical.map((name) => `vpm.${name}`), 'encoder.layers.0.self_attn.q_proj.weight']
-    expect(detectLayout(names).layout).toBe('vpm')
+    expect((await detectLayout(names)).layout).toBe('vpm')
   })
 
-  it('is unknown for timm names and other models; the error tells what was found', async () => {
-    const timm = ['vpm.blocks.0.attn.qkv.weight', 'vpm.patch_embed.proj.weight', 'vpm.pos_embed']
-    await expectError(() => detectLayout([...timm, ...llm]), 'UNKNOWN_LAYOUT', '5 tensors', ...timm)
+  it('is unknown for other models; the error tells what was found', async () => {
+    const clip = ['vision_model.embeddings.class_embedding', 'visual.conv1.weight']
+    await expectError(() => detectLayout([...clip, ...llm]), 'UNKNOWN_LAYOUT', '4 tensors', ...clip, 'patch_embed.proj')
     await expectError(() => detectLayout([]), 'UNKNOWN_LAYOUT', 'no tensors')
     await expectError(() => detectLayout(canonical, 'vpm'), 'UNKNOWN_LAYOUT', 'vpm', canonical.length)
   })
@@ -74,7 +91,7 @@ describe('layouts', () => {
   it('is ambiguous with two towers, unless the caller chooses', async () => {
     const names = canonical.flatMap((name) => [`vpm.${name}`, `vision_model.${name}`])
     await expectError(() => detectLayout(names), 'UNKNOWN_LAYOUT', 'vision_model, vpm', 'layout')
-    expect(detectLayout(names, 'vpm').layout).toBe('vpm')
+    expect((await detectLayout(names, 'vpm')).layout).toBe('vpm')
   })
 
   it('of an unknown name is refused', () =>

@@ -1,0 +1,110 @@
+import { configOf } from '../checkpoint/recorded-config.js'
+import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
+import { SovitError } from '../errors.js'
+import type { Resample } from '../image/types.js'
+import { checkNetwork, storedTensors } from '../model/check.js'
+import { resolveConfig } from '../model/config.js'
+import { familyOf, resampleOf } from '../model/family.js'
+import { detectLayout, towerPlaces, towerTensors, type Place } from '../model/layouts.js'
+import { resolvePositions } from '../model/positions.js'
+import type { LoadOptions, ModelInfo, PositionMode } from './types.js'
+
+/** A tower as its headers describe it: nothing of its weights was read yet. */
+export interface DescribedTower {
+  readonly model: ModelInfo
+  readonly positions: PositionMode
+  /** The filter by which pictures are resized where the caller does not say. */
+  readonly resample: Resample
+  /** By canonical name. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  readonly weightBytes: number
+  /** Tensors of the checkpoint that the network does not use: language model, text tower, heads. They are never read. */
+  readonly skipped: readonly string[]
+  /** What the file says of itself. */
+  readonly metadata: ReadonlyMap<string, string>
+}
+
+/** Names of what may lie behind a tower. */
+const HEADS = /(^|\.)(head|attn_pool|resampler|vit_merger|merger)\./
+/** Its rows tell SigLIP from SigLIP 2 where no config.json does. */
+const VOCABULARY = 'text_model.embeddings.token_embedding.weight'
+
+/** Every check that needs no weights: layout, network, names, shapes, dtypes. */
+export async function describe(checkpoint: Checkpoint, options: LoadOptions): Promise<DescribedTower> {
+  const { names } = checkpoint
+  const layout = await detectLayout(names, options.layout)
+  const stated = configOf(checkpoint)
+  // Files of their own: many checkpoints have nothing of these.
+  const json = stated && (await import('../model/config-json.js')).readVisionJson(stated)
+  const timm = layout.timm ? await import('../model/timm-names.js') : null
+  const heads = await importHeads(options, names.some((name) => HEADS.test(name)) || json?.merger !== undefined)
+
+  const places = new Map([
+    ...(timm ? timm.timmPlaces(names, layout.prefix) : towerPlaces(names, layout.prefix)),
+    ...(heads?.usedHeadPlaces(names, layout, json, options.merge) ?? []),
+  ])
+  const tensors = await findTensors(checkpoint, places, timm !== null || heads !== null, options.signal)
+  const tower = resolveConfig({ tensors, json, timm: layout.timm, gelu: options.gelu, layers: options.layers })
+  const config = heads ? { ...tower, ...heads.resolveHeads(tensors, json, tower, options.merge) } : tower
+  const expected = storedTensors([...towerTensors(config), ...(heads?.headTensors(config) ?? [])], tensors)
+  const nameOf = (canonical: string): string => {
+    const { name, part } = tensors.get(canonical) ?? {}
+    if (name !== undefined) return part === undefined ? name : `${name} (${part})`
+    const missing = timm?.timmPlace(canonical, layout.prefix)?.name ?? heads?.headName(canonical, layout)
+    return missing ?? layout.prefix + canonical
+  }
+  await checkNetwork({ config, json, expected, tensors, nameOf })
+
+  const used = new Map<string, TensorInfo>()
+  for (const { name } of expected) {
+    const tensor = tensors.get(name)
+    if (tensor) used.set(name, tensor)
+  }
+  const read = new Set([...used.values()].map(({ name }) => name))
+  const family = familyOf(layout, config, json, json?.family ? undefined : await vocabulary(checkpoint, options.signal))
+  return {
+    model: {
+      source: checkpoint.source,
+      layout: layout.layout,
+      family,
+      dtype: [...new Set([...used.values()].map((tensor) => tensor.dtype))].join('+'),
+      config,
+    },
+    positions: resolvePositions(options.positions ?? 'auto', config.table),
+    resample: resampleOf(family),
+    tensors: used,
+    weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
+    skipped: names.filter((name) => !read.has(name)),
+    metadata: checkpoint.metadata,
+  }
+}
+
+/** What heads are named and shaped like, where there may be some and they are asked for. */
+async function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
+  if (heads !== 'none') return mayBeThere || merge ? import('../model/heads.js') : null
+  if (merge === undefined) return null
+  const what = `merge is ${merge}, but heads 'none' leaves the merger out`
+  throw new SovitError('BAD_OPTION', `${what}. Leave out one of them.`)
+}
+
+/** The tensors that lie in these places, by canonical name. */
+async function findTensors(
+  checkpoint: Checkpoint,
+  places: ReadonlyMap<string, Place>,
+  mayBePacked: boolean,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, TensorInfo>> {
+  const unpack = mayBePacked ? (await import('../checkpoint/packed.js')).unpack : null
+  const stored = await checkpoint.describe(new Set([...places.values()].map(({ name }) => name)), signal)
+  const tensors = new Map<string, TensorInfo>()
+  for (const [canonical, place] of places) {
+    const tensor = stored.get(place.name)
+    if (tensor) tensors.set(canonical, unpack ? unpack(tensor, canonical, place) : tensor)
+  }
+  return tensors
+}
+
+async function vocabulary(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<number | undefined> {
+  if (!checkpoint.names.includes(VOCABULARY)) return undefined
+  return (await checkpoint.describe([VOCABULARY], signal)).get(VOCABULARY)?.shape[0]
+}
