@@ -14,6 +14,8 @@ export type SovitErrorCode =
   | 'NETWORK'
   /** A safetensors file breaks a rule of the format. */
   | 'BAD_SAFETENSORS'
+  /** An .npz file breaks a rule of zip or of NumPy's format, or holds another network than SigLIP's. */
+  | 'BAD_NPZ'
   /** A safetensors index or its shards contradict each other. */
   | 'BAD_INDEX'
   /** The checkpoint changed or ended while it was read. */

@@ -2,7 +2,7 @@
 import { SovitError } from '../errors.js'
 import { DTYPE_BITS } from './dtype.js'
 import { floatToHalf, halfToFloatBits, toFloat32 } from './half.js'
-import type { TensorInfo } from './types.js'
+import type { TensorToPlace } from './safetensors-write.js'
 
 export interface QuantisedRows {
   readonly codes: Int8Array<ArrayBuffer>
@@ -13,12 +13,12 @@ export interface QuantisedRows {
 /** Quantises a matrix whose bytes come piece by piece, wherever they are cut. */
 export class RowQuantiser {
   readonly columns: number
-  readonly #tensor: TensorInfo
+  readonly #tensor: TensorToPlace
   readonly #rowBytes: number
   /** The beginning of a row whose end has not come yet. */
   #rest = new Uint8Array()
 
-  constructor(tensor: TensorInfo) {
+  constructor(tensor: TensorToPlace) {
     this.#tensor = tensor
     this.columns = tensor.shape[1] ?? 1
     this.#rowBytes = (this.columns * DTYPE_BITS[tensor.dtype]) / 8

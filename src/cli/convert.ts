@@ -1,63 +1,81 @@
-import { RECORDED_CONFIG } from '../checkpoint/recorded-config.js'
+import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
 import type { DescribedTower } from '../encoder/describe.js'
-import { LAYOUT_NAMES } from '../model/layouts.js'
 import { choice, helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
 import { localFiles, MODEL_HELP, modelRef, type ModelRef } from './model-ref.js'
 import { checkDistinct, checkWritable } from './output.js'
 import { mb } from './progress.js'
 import { readTower } from './read-tower.js'
-import { writeTower, type TowerWeights } from './tower-file.js'
+import { writeTower, type TensorToStore, type TowerWeights } from './tower-file.js'
+import { CHECKPOINT_OPTIONS, checkpointOptions } from './tower-options.js'
+import { towerRecord } from './tower-record.js'
 
 const OPTIONS = {
   out: { value: 'FILE', help: 'safetensors file to write' },
   weights: { value: 'W', help: 'stored (default): bit for bit; int8: matrices of the blocks, docs/int8.md' },
-  layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
+  ...CHECKPOINT_OPTIONS,
 } as const
 
 export const convert: Command = {
-  summary: 'writes a file of the vision tower alone; --weights int8 halves it',
-  help: `Usage: sovit convert MODEL --out FILE.safetensors [options]\n\n${helpOf(OPTIONS)}\n\n${MODEL_HELP}\n`,
+  summary: 'writes a file of the vision tower and its heads alone; --weights int8 halves it',
+  help: `Usage: sovit convert MODEL --out FILE.safetensors [options]\n\n${helpOf(OPTIONS)}\n\n${MODEL_HELP}
+A local .npz file of big_vision is converted too.\n`,
   async run(args, signal) {
     const { values, positionals } = parseCommand(args, OPTIONS)
     const { out } = values
+    const [name = ''] = positionals
     if (positionals.length !== 1)
       throw new UsageError(`One model can be converted, but ${positionals.length} are given.`)
     if (out === undefined) throw new UsageError('--out FILE is missing: the file to write.')
     const weights = choice('weights', values.weights ?? 'stored', ['stored', 'int8'])
-    const layout = choice('layout', values.layout ?? 'auto', ['auto', ...LAYOUT_NAMES])
+    const what = checkpointOptions(values)
     await checkWritable(out)
-    const ref = modelRef(positionals[0])
+    if (name.endsWith('.npz')) {
+      if (values.layout !== undefined || values.merge !== undefined)
+        throw new UsageError('An .npz file has one layout, and no merger: leave out --layout and --merge.')
+      await checkDistinct([out], [name])
+      return (await import('./npz/convert-npz.js')).convertNpz(name, out, { weights, signal, heads: what.heads })
+    }
+    const ref = modelRef(name)
     await checkDistinct([out], localFiles(ref))
-    await readTower(ref, layout, signal, async (checkpoint, tower, reading) => {
-      const how = { weights, metadata: metadataOf(ref, tower, weights), ...reading }
-      const { tensors, bytes } = await writeTower(out, checkpoint, tower, how)
+    await readTower(ref, what, signal, async (checkpoint, tower, reading) => {
+      const { tensors, bytes } = await write(out, ref, checkpoint, tower, weights, reading)
       return `${out}: ${tensors} tensors, ${mb(bytes)} MB, of ${mb(tower.weightBytes)} MB of ${ref.name}`
     })
   },
 }
 
-/** Where the tensors are from, and what their shapes do not tell. `format` is what transformers asks of a file. */
-function metadataOf(ref: ModelRef, tower: DescribedTower, weights: TowerWeights): Record<string, string> {
-  const { layers, width, heads, mlp, patch, table, gelu, eps } = tower.model.config
-  const config = {
-    num_hidden_layers: layers,
-    hidden_size: width,
-    num_attention_heads: heads,
-    intermediate_size: mlp,
-    patch_size: patch,
-    image_size: table * patch,
-    hidden_act: gelu === 'tanh' ? 'gelu_pytorch_tanh' : 'gelu',
-    layer_norm_eps: eps,
-  }
+function write(
+  out: string,
+  ref: ModelRef,
+  checkpoint: Checkpoint,
+  { model, tensors, metadata }: DescribedTower,
+  weights: TowerWeights,
+  reading: StreamOptions,
+): Promise<{ readonly tensors: number; readonly bytes: number }> {
+  const timm = model.layout.endsWith('timm')
+  const toStore = new Map(
+    [...tensors].map(([canonical, tensor]) => {
+      const { dtype, shape } = tensor
+      return [tensor, { canonical, name: timm ? canonical : ownName(tensor), dtype, shape }] as const
+    }),
+  )
   // A file that was converted before keeps its origin, and its int8.
-  const kept = [...tower.metadata].filter(([key]) => /^sovit\.(source|revision|weights)$/.test(key))
-  return {
-    format: 'pt',
-    ...(kept.length > 0 ? Object.fromEntries(kept) : originOf(ref)),
-    ...(weights === 'int8' && { 'sovit.weights': weights }),
-    [RECORDED_CONFIG]: JSON.stringify(config),
-  }
+  const kept = [...metadata].filter(([key]) => /^sovit\.(source|revision|weights)$/.test(key))
+  const origin = kept.length > 0 ? Object.fromEntries(kept) : originOf(ref)
+  const how = { weights, metadata: towerRecord(origin, model, weights) }
+  return writeTower(out, [...toStore.values()], how, (sinks) => {
+    const sinkOf = (tensor: TensorInfo) => sinks.get(toStore.get(tensor) as TensorToStore)
+    return checkpoint.stream(tensors.values(), ({ tensor, bytes, offset }) => sinkOf(tensor)?.(bytes, offset), reading)
+  })
+}
+
+/**
+ * Names stay as the source has them, since each of its readers looks for these; the parts of a packed tensor get those
+ * that they would have by themselves. (Of timm's names, which pack every block, none stay.)
+ */
+function ownName({ name, part }: TensorInfo): string {
+  return part === undefined ? name : name.replace(/[^.]+$/, part)
 }
 
 /** Neither folders of this machine nor the signature of an address goes into a file that may be published. */

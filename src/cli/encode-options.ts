@@ -1,24 +1,19 @@
 import type { PreprocessOptions } from '../image/types.js'
-import { LAYOUT_NAMES } from '../model/layouts.js'
 import { CACHE_OPTION, cacheOption } from './cache-option.js'
 import { choice, count, UsageError, type Parsed } from './args.js'
-import { IMAGE_OPTIONS, imageOptions, MERGING_OPTIONS, refuseMerging } from './image-options.js'
+import { IMAGE_OPTIONS, imageOptions } from './image-options.js'
 import { modelRef, type ModelRef } from './model-ref.js'
 import { RUNTIMES, type TowerOptions } from './runtime.js'
+import { NETWORK_OPTIONS, networkOptions } from './tower-options.js'
 
 export const ENCODE_OPTIONS = {
   model: { value: 'MODEL', help: 'the checkpoint; see below' },
   out: { value: 'FILE', help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}, source.{i}' },
   pixels: { value: 'FILE', help: 'instead of pictures: safetensors with pixel_values.{i} F32 [3,H,W], normalised' },
   ...IMAGE_OPTIONS,
-  positions: { value: 'P', help: 'auto (default), table, navit, navit-float32' },
+  ...NETWORK_OPTIONS,
   precision: { value: 'P', help: 'auto (default), f32, f16' },
   runtime: { value: 'R', help: 'auto (default), node (Dawn, package webgpu), chromium (headless)' },
-  heads: { value: 'H', help: 'all (default), none; so far both are the tower alone' },
-  gelu: { value: 'G', help: 'auto (default), tanh, erf' },
-  layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
-  layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
-  ...MERGING_OPTIONS,
   arithmetic: { value: 'A', help: 'auto (default), f32, f16 (with precision f16), matrix: how products are computed' },
   tune: { value: 'T', help: 'on (default): measure once which kernels are fastest here; off: by rule' },
   ...CACHE_OPTION,
@@ -56,8 +51,6 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
   if (images.length === 0 && pixels === undefined) throw new UsageError('No picture is given, and no --pixels FILE.')
   if (images.length > 0 && pixels !== undefined) throw new UsageError('Give pictures or --pixels FILE, not both.')
   if (values['hidden-states'] && out === undefined) throw new UsageError('--hidden-states needs --out FILE to go to.')
-  choice('heads', values.heads ?? 'all', ['all', 'none'])
-  refuseMerging(values)
   return {
     images,
     pixels,
@@ -75,19 +68,12 @@ export function encodeOptions(values: Values, images: readonly string[]): Encode
   }
 }
 
-/** Ways to map positions that come with the networks that need them. */
-const LATER_POSITIONS = ['bicubic', 'bicubic-antialias', 'bilinear-antialias', 'row0']
-
 function towerOptions(values: Values): TowerOptions {
-  const { positions = 'auto', precision = 'auto', arithmetic = 'auto', tune = 'on' } = values
-  const { gelu = 'auto', layers = 'auto', layout = 'auto' } = values
+  const { precision = 'auto', arithmetic = 'auto', tune = 'on' } = values
   return {
-    positions: choice('positions', positions, ['auto', 'table', 'navit', 'navit-float32'], LATER_POSITIONS),
+    ...networkOptions(values),
     precision: choice('precision', precision, ['auto', 'f32', 'f16']),
     arithmetic: choice('arithmetic', arithmetic, ['auto', 'f32', 'f16', 'matrix']),
     tuning: choice('tune', tune, ['on', 'off']) === 'on',
-    gelu: choice('gelu', gelu, ['auto', 'tanh', 'erf']),
-    layers: layers === 'auto' ? layers : count('layers', layers, 1, 1000),
-    layout: choice('layout', layout, ['auto', ...LAYOUT_NAMES]),
   }
 }

@@ -13,18 +13,6 @@ export const IMAGE_OPTIONS = {
   'max-slices': { value: 'N', help: 'most slices of --size minicpm-v, besides the overview; default 9' },
 } as const
 
-/** Options of merging, which come with the networks that need them. */
-export const MERGING_OPTIONS = {
-  merge: { value: 'M', help: 'not supported yet' },
-} as const
-
-/** Throws `BAD_OPTION` when one of them is given in a sensible way, else `UsageError`. */
-export function refuseMerging({ merge }: { readonly merge?: string }): void {
-  if (merge === undefined) return
-  if (merge === '4x' || merge === '16x') throw notYet(`--merge ${merge}`, 'Leave it out')
-  throw new UsageError(`--merge cannot be "${merge}". Use 4x or 16x.`)
-}
-
 /** The larger side that Pillow, sharp and a table of positions could ever see; it also keeps arithmetic exact. */
 const MAX_SIDE = 65_535
 /** A bound against slips of the pen: a thousand slices are a million tokens. */

@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises'
 import { makeManifest } from '../checkpoint/manifest.js'
 import type { WeightManifest } from '../checkpoint/types.js'
 import { SovitError } from '../errors.js'
-import { LAYOUT_NAMES } from '../model/layouts.js'
-import { choice, helpOf, parseCommand, UsageError } from './args.js'
+import { helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
 import { localFiles, MODEL_HELP, modelRef } from './model-ref.js'
 import { checkDistinct, checkWritable, writeWhole } from './output.js'
 import { mb } from './progress.js'
 import { readTower } from './read-tower.js'
+import { CHECKPOINT_OPTIONS, checkpointOptions } from './tower-options.js'
 
 const OPTIONS = {
   out: { value: 'FILE', help: 'JSON file to write' },
-  layout: { value: 'L', help: `auto (default), ${LAYOUT_NAMES.join(', ')}` },
+  ...CHECKPOINT_OPTIONS,
 } as const
 
 export const manifest: Command = {
@@ -26,11 +26,11 @@ ${helpOf(OPTIONS)}\n\n${MODEL_HELP}\n`,
     if (positionals.length !== 1)
       throw new UsageError(`One model has one manifest, but ${positionals.length} are given.`)
     if (out === undefined) throw new UsageError('--out FILE is missing: the file to write.')
-    const layout = choice('layout', values.layout ?? 'auto', ['auto', ...LAYOUT_NAMES])
+    const what = checkpointOptions(values)
     await checkWritable(out)
     const ref = modelRef(positionals[0])
     await checkDistinct([out], localFiles(ref))
-    await readTower(ref, layout, signal, async (checkpoint, { tensors, weightBytes }, reading) => {
+    await readTower(ref, what, signal, async (checkpoint, { tensors, weightBytes }, reading) => {
       const made = await makeManifest(checkpoint, tensors, reading)
       await writeWhole(out, [new TextEncoder().encode(`${JSON.stringify(made, null, 1)}\n`)], signal)
       return `${out}: hashes of ${tensors.size} tensors, ${mb(weightBytes)} MB, of ${ref.name}`

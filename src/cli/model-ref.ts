@@ -22,6 +22,12 @@ export interface ModelRef {
 /** An existing path wins; then `hf:` and addresses; then a bare `OWNER/REPO` is the hub. */
 export function modelRef(name: string | undefined, env: HubSettings = process.env): ModelRef {
   const hub = hubFetch(env)
+  if (name?.endsWith('.npz')) {
+    throw new SovitError(
+      'BAD_OPTION',
+      `${name} is not read as a model. Convert it first: sovit convert ${name} --out FILE.safetensors.`,
+    )
+  }
   if (name === undefined) return { name: 'built-in tiny model', source: builtInModel, fetch: hub }
   if (existsSync(name)) {
     const folder = statSync(name).isDirectory()

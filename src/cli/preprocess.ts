@@ -3,7 +3,7 @@ import { describeTower } from '../encoder/load.js'
 import { patchGrid } from '../model/positions.js'
 import { helpOf, parseCommand, UsageError } from './args.js'
 import type { Command } from './command.js'
-import { IMAGE_OPTIONS, imageOptions, MERGING_OPTIONS, refuseMerging } from './image-options.js'
+import { IMAGE_OPTIONS, imageOptions } from './image-options.js'
 import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
 import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { readPictures, type Picture } from './pictures.js'
@@ -13,7 +13,6 @@ const OPTIONS = {
   out: { value: 'FILE', help: 'safetensors file to write: pixel_values.{i}, grid.{i}, source.{i}' },
   model: { value: 'MODEL', help: 'whose patches and table decide on sizes; see below' },
   ...IMAGE_OPTIONS,
-  ...MERGING_OPTIONS,
   json: { help: 'one JSON object on stdout' },
 } as const
 
@@ -24,7 +23,6 @@ export const preprocess: Command = {
     const { values, positionals } = parseCommand(args, OPTIONS)
     if (positionals.length === 0) throw new UsageError('No picture is given.')
     if (values.out === undefined) throw new UsageError('--out FILE is missing: the file to write.')
-    refuseMerging(values)
     const options = imageOptions(values)
     await checkWritable(values.out)
     const model = modelRef(values.model)

@@ -5,7 +5,7 @@ import type { ModelRef } from './model-ref.js'
 
 export type TowerOptions = Pick<
   LoadOptions,
-  'precision' | 'arithmetic' | 'positions' | 'gelu' | 'layers' | 'layout' | 'manifest'
+  'precision' | 'arithmetic' | 'positions' | 'gelu' | 'layers' | 'layout' | 'heads' | 'merge' | 'manifest'
 > & {
   readonly tuning: boolean
 }

@@ -30,7 +30,7 @@ export async function checkNetwork(checked: Checked): Promise<void> {
 
 /** Whether a tensor is what is expected: there, of this shape, and a weight. */
 export function fits({ name, shape }: ExpectedTensor, found: TensorShape | undefined): boolean {
-  return found !== undefined && found.shape.join() === shape.join() && isWeight(name, found)
+  return found?.shape.join() === shape.join() && isWeight(name, found)
 }
 
 export function isWeight(name: string, found: TensorShape): boolean {

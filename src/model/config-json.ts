@@ -38,6 +38,8 @@ export interface MergerJson {
   /** Index of the block behind which windows are merged. */
   readonly after: number
   readonly mode: '4x' | '16x'
+  /** The mode is stated, not the default of its class. */
+  readonly stated: boolean
   /** Merges behind the tower; undefined where it does not say. */
   readonly times?: number
 }
@@ -164,7 +166,8 @@ function mergerOf(config: Json, vision: Json): MergerJson | undefined {
   if (after !== undefined && !(Number.isSafeInteger(after) && Number(after) >= 0)) {
     throw bad(`insert_layer_id is ${JSON.stringify(after)}, expected the index of a block`)
   }
-  return { after: after === undefined ? 6 : Number(after), mode, times: count(config, 'merger_times') }
+  const stated = config.downsample_mode !== undefined
+  return { after: after === undefined ? 6 : Number(after), mode, stated, times: count(config, 'merger_times') }
 }
 
 /** MiniCPM's configuration classes default to true (configuration_minicpm.py of 2.6 and 4.5); others have no such key. */

@@ -85,7 +85,4 @@ describe('encodeOptions', () => {
     expect(() => request(...line.split(' ').filter(Boolean))).toThrow(UsageError)
   })
 
-  it.each(['--merge 4x', '--positions bicubic'])('says that %s is not supported yet', (line) => {
-    expect(() => request('a.png', ...line.split(' '))).toThrow(expect.objectContaining({ code: 'BAD_OPTION' }))
-  })
 })
