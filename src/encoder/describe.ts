@@ -81,7 +81,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
 
 /** What heads are named and shaped like, where there may be some and they are asked for. */
 async function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
-  if (heads !== 'none') return mayBeThere || merge ? import('../model/heads.js') : null
+  if (heads !== 'none') return mayBeThere || merge ? import('../model/head-config.js') : null
   if (merge === undefined) return null
   const what = `merge is ${merge}, but heads 'none' leaves the merger out`
   throw new SovitError('BAD_OPTION', `${what}. Leave out one of them.`)

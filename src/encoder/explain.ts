@@ -82,11 +82,12 @@ const POSITIONS: Readonly<Record<string, string>> = {
 
 function positionsReason(mode: PositionMode, table: number, { positions = 'auto' }: LoadOptions): string {
   if (positions !== 'auto') return ASKED
-  return POSITIONS[mode] ?? `table of ${table}×${table}${mode === 'table' ? ', for grids of its own size' : ''}`
+  if (mode === 'table') return `table of ${table}×${table}, for grids of its own size`
+  return POSITIONS[mode] ?? `table of ${table}×${table}`
 }
 
 const RESAMPLE = {
-  bicubic: 'as SigLIP, Idefics2 and MiniCPM-V resize pictures',
+  bicubic: 'as all but SigLIP 2 resize pictures',
   bilinear: 'as SigLIP 2 resizes pictures',
 }
 

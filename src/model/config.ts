@@ -99,7 +99,7 @@ export const HEAD_SIZE = 72
 const SO400M = { width: 1152, layers: 27 }
 
 /**
- * The numbers of the tower, from config.json and the tensors, which must agree; `heads.ts` adds what lies behind it.
+ * The numbers of the tower, from config.json and the tensors, which must agree; `head-names.ts` adds what lies behind it.
  *
  * Each number that tensors show is read from several of them, so that one misshapen tensor is reported as that by
  * `checkNetwork`, and only a real contradiction as `CONFIG_MISMATCH`.

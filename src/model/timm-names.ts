@@ -1,6 +1,6 @@
 /**
  * timm's names of a tower (timm/models/vision_transformer.py), which pack query, key and value into one tensor. MAP heads
- * under timm's names (timm/layers/attention_pool.py) are in `heads.ts`.
+ * under timm's names (timm/layers/attention_pool.py) are in `head-names.ts`.
  */
 import type { Place } from './layouts.js'
 
