@@ -48,16 +48,10 @@ function valueOf(name: string, option: Option, value: string | undefined, inline
   return value
 }
 
-/** `value` when it is one of `allowed`; `BAD_OPTION` when it is one of `later`; else `UsageError`. */
-export function choice<const T extends string>(
-  option: string,
-  value: string,
-  allowed: readonly T[],
-  later: readonly string[] = [],
-): T {
+/** `value` when it is one of `allowed`, else `UsageError`. */
+export function choice<const T extends string>(option: string, value: string, allowed: readonly T[]): T {
   const found = allowed.find((name) => name === value)
   if (found !== undefined) return found
-  if (later.includes(value)) throw notYet(`--${option} ${value}`, `Use one of: ${allowed.join(', ')}`)
   throw new UsageError(`--${option} cannot be "${value}".${suggest(value, allowed)} Use one of: ${allowed.join(', ')}.`)
 }
 

@@ -1,4 +1,5 @@
 import { encodeSafetensors, type TensorToWrite } from '../checkpoint/safetensors-write.js'
+import type { DescribedTower } from '../encoder/describe.js'
 import { describeTower } from '../encoder/load.js'
 import type { Encoding, WeightManifest } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
@@ -11,7 +12,7 @@ import { readManifest } from './manifest.js'
 import { localFiles, MODEL_HELP, openable } from './model-ref.js'
 import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
 import { openRuntime } from './open-runtime.js'
-import { readPictures, readPixels, type Picture } from './pictures.js'
+import { picturesFor, readPictures, readPixels, type Picture } from './pictures.js'
 import { encodePng } from './png.js'
 import { progressLine } from './progress.js'
 import { encodeJson, encodeLines } from './report.js'
@@ -34,10 +35,10 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     // Everything that can be known without a GPU is checked before one is opened.
     const manifest = request.manifest === undefined ? undefined : await readManifest(request.manifest)
     const { source, options } = openable(model)
-    const { model: described, positions } = await describeTower(source, { ...options, ...request.tower, cache, signal })
-    const { patch, table } = described.config
-    const pictures = await picturesOf(request, { patch, limit: table * patch }, signal)
-    const grids = await GridTables.open(table, positions)
+    const tower = await describeTower(source, { ...options, ...request.tower, cache, signal })
+    const { patch, table } = tower.model.config
+    const pictures = await picturesOf(request, tower, signal)
+    const grids = await GridTables.open(table, tower.positions)
     for (const { pixels } of pictures) grids.positions(patchGrid(pixels, patch))
     if (pca !== undefined && pictures.length !== 1) {
       throw new SovitError(
@@ -62,10 +63,10 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
 
 function picturesOf(
   { images, pixels, image }: EncodeRequest,
-  model: { readonly patch: number; readonly limit: number },
+  tower: DescribedTower,
   signal: AbortSignal,
 ): Promise<Picture[]> {
-  return pixels === undefined ? readPictures(images, { ...image, ...model }, signal) : readPixels(pixels)
+  return pixels === undefined ? readPictures(images, { ...picturesFor(tower), ...image }, signal) : readPixels(pixels)
 }
 
 async function runJob(

@@ -1,5 +1,5 @@
 import type { PreprocessOptions, SizeOption } from '../image/types.js'
-import { choice, count, notYet, UsageError } from './args.js'
+import { choice, count, UsageError } from './args.js'
 
 /** How pictures become pixel values, for every command that reads pictures. */
 export const IMAGE_OPTIONS = {
@@ -9,7 +9,10 @@ export const IMAGE_OPTIONS = {
       '448 (default: squash to 448x448), HxW, native (aspect kept, at most table side x patch), ' +
       'minicpm-v (overview and slices), naflex:N (aspect kept, at most N patches)',
   },
-  resample: { value: 'R', help: 'auto (default: bicubic, for naflex bilinear), bicubic, bilinear; exactly as Pillow' },
+  resample: {
+    value: 'R',
+    help: 'auto (default: bilinear for SigLIP 2, else bicubic), bicubic, bilinear; exactly as Pillow',
+  },
   'max-slices': { value: 'N', help: 'most slices of --size minicpm-v, besides the overview; default 9' },
 } as const
 

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { readSafetensors, type TensorInMemory } from '../checkpoint/safetensors-read.js'
+import type { DescribedTower } from '../encoder/describe.js'
 import type { Encoding } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { toRgb } from '../image/decode.js'
 import { checkPixels } from '../image/ready.js'
 import { preprocess, targetsOf } from '../image/preprocess.js'
 import type { PixelValues, PreprocessOptions } from '../image/types.js'
+import { mergedPatches } from '../model/config.js'
 
 /** Pixel values of a picture or of a piece of it, and where they come from. */
 export interface Picture {
@@ -16,6 +18,15 @@ export interface Picture {
   readonly width: number
   readonly height: number
   readonly pixels: PixelValues
+}
+
+/** What a checkpoint decides on pictures: whole squares of patches, the largest side, the filter. */
+export function picturesFor({
+  model: { config },
+  resample,
+}: DescribedTower): Required<Pick<PreprocessOptions, 'patch' | 'limit' | 'resample'>> {
+  const { patch, table } = config
+  return { patch: patch * mergedPatches(config), limit: table * patch, resample }
 }
 
 /** Decodes, resizes, cuts and normalises pictures by path or address: all pieces of each. Throws as `toRgb` and `targetsOf`. */

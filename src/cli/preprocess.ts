@@ -6,13 +6,15 @@ import type { Command } from './command.js'
 import { IMAGE_OPTIONS, imageOptions } from './image-options.js'
 import { localFiles, MODEL_HELP, modelRef, openable } from './model-ref.js'
 import { checkDistinct, checkWritable, print, writeWhole } from './output.js'
-import { readPictures, type Picture } from './pictures.js'
+import { picturesFor, readPictures, type Picture } from './pictures.js'
 import { pictureLine } from './report.js'
+import { CHECKPOINT_OPTIONS, checkpointOptions } from './tower-options.js'
 
 const OPTIONS = {
   out: { value: 'FILE', help: 'safetensors file to write: pixel_values.{i}, grid.{i}, source.{i}' },
   model: { value: 'MODEL', help: 'whose patches and table decide on sizes; see below' },
   ...IMAGE_OPTIONS,
+  ...CHECKPOINT_OPTIONS,
   json: { help: 'one JSON object on stdout' },
 } as const
 
@@ -28,8 +30,9 @@ export const preprocess: Command = {
     const model = modelRef(values.model)
     await checkDistinct([values.out], [...positionals, ...localFiles(model)])
     const { source, options: how } = openable(model)
-    const { patch, table } = (await describeTower(source, { ...how, signal })).model.config
-    const pictures = await readPictures(positionals, { ...options, patch, limit: table * patch }, signal)
+    const tower = await describeTower(source, { ...how, ...checkpointOptions(values), signal })
+    const { patch } = tower.model.config
+    const pictures = await readPictures(positionals, { ...picturesFor(tower), ...options }, signal)
     await writeWhole(
       values.out,
       encodeSafetensors(pictures.flatMap((picture, i) => tensorsOf(picture, i, patch))),

@@ -9,19 +9,24 @@ export const CHECKPOINT_OPTIONS = {
   merge: { value: 'M', help: '4x, 16x: mode of the merger of the newest towers; default by config.json' },
 } as const
 
+const POSITIONS = [
+  'auto',
+  'table',
+  'navit',
+  'navit-float32',
+  'bicubic',
+  'bicubic-antialias',
+  'bilinear-antialias',
+  'row0',
+] as const
+
 /** How it is run, for commands that run it or tell how. */
 export const NETWORK_OPTIONS = {
-  positions: {
-    value: 'P',
-    help: 'auto (default), table, navit, navit-float32, bicubic, bicubic-antialias, bilinear-antialias, row0',
-  },
+  positions: { value: 'P', help: POSITIONS.join(', ').replace('auto', 'auto (default)') },
   gelu: { value: 'G', help: 'auto (default), tanh, erf' },
   layers: { value: 'N', help: 'auto (default) or the number of blocks to run' },
   ...CHECKPOINT_OPTIONS,
 } as const
-
-/** Ways to map positions that come with the networks that need them. */
-const LATER_POSITIONS = ['bicubic', 'bicubic-antialias', 'bilinear-antialias', 'row0']
 
 /** Throws `UsageError`. */
 export function checkpointOptions(
@@ -35,13 +40,13 @@ export function checkpointOptions(
   }
 }
 
-/** Throws `UsageError`, and `BAD_OPTION` for what is documented but not supported yet. */
+/** Throws `UsageError`. */
 export function networkOptions(
   values: Parsed<typeof NETWORK_OPTIONS>['values'],
 ): Pick<LoadOptions, keyof typeof NETWORK_OPTIONS> {
   const { positions = 'auto', gelu = 'auto', layers = 'auto' } = values
   return {
-    positions: choice('positions', positions, ['auto', 'table', 'navit', 'navit-float32'], LATER_POSITIONS),
+    positions: choice('positions', positions, POSITIONS),
     gelu: choice('gelu', gelu, ['auto', 'tanh', 'erf']),
     layers: layers === 'auto' ? layers : count('layers', layers, 1, 1000),
     ...checkpointOptions(values),

@@ -6,7 +6,6 @@ import { SovitError, throwIfAborted } from '../errors.js'
 import type { Executor } from '../graph/executor.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
-import type { Resample } from '../image/types.js'
 import { GridTables } from '../model/positions.js'
 import { buildExecutor, type BuiltExecutor } from './build.js'
 import { describe, type DescribedTower } from './describe.js'
@@ -22,8 +21,6 @@ export interface LoadedTower {
   readonly arithmetic: Arithmetic
   readonly positions: PositionMode
   readonly grids: GridTables
-  /** The filter by which pictures are resized where the caller does not say. */
-  readonly resample: Resample
   readonly load: LoadInfo
 }
 
@@ -39,11 +36,11 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
     const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
     throwIfAborted(options.signal, 'The load')
     progress.ready()
-    const { model, positions, resample, weightBytes } = tower
+    const { model, positions, weightBytes } = tower
     const { fetchedBytes, cachedBytes } = checkpoint
     const load = { ms: performance.now() - start, tuneMs, fetchedBytes, cachedBytes, weightBytes }
     const grids = await GridTables.open(model.config.table, positions)
-    return { ...built, model, positions, resample, grids, load }
+    return { ...built, model, positions, grids, load }
   })
 }
 

@@ -3,6 +3,7 @@ import type { BatchImage } from '../graph/batch.js'
 import type { GpuResizer } from '../image/gpu-resize.js'
 import { freePixels, toPieces } from '../image/input.js'
 import { mergedPatches, type VisionConfig } from '../model/config.js'
+import { resampleOf } from '../model/family.js'
 import { patchGrid, type GridTables } from '../model/positions.js'
 import type { EncodeInput, EncodeOptions, Encoding, ModelInfo } from './types.js'
 
@@ -20,13 +21,14 @@ export async function preparePieces(
   input: EncodeInput,
   index: number,
   options: EncodeOptions,
-  { config }: ModelInfo,
+  { config, family }: ModelInfo,
   grids: GridTables,
   resizer: GpuResizer | null,
 ): Promise<PieceImage[]> {
   const { patch, table } = config
   const whole = patch * mergedPatches(config)
-  const pieces = await toPieces(input, { ...options, patch: whole, limit: table * patch }, resizer)
+  const how = { ...options, resample: options.resample ?? resampleOf(family), patch: whole, limit: table * patch }
+  const pieces = await toPieces(input, how, resizer)
   try {
     const sized = pieces.map(({ place, ...pixels }) => ({ place, pixels, grid: patchGrid(pixels, patch) }))
     const longest = Math.max(...sized.map(({ grid }) => grid[0] * grid[1]))

@@ -1,12 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readSafetensors, type TensorInMemory } from '../../../src/checkpoint/safetensors-read.js'
 import { convert } from '../../../src/cli/convert.js'
-import { describeTower } from '../../../src/encoder/load.js'
+import { describeTower, withTower } from '../../../src/encoder/load.js'
 import { towerTensors } from '../../../src/model/layouts.js'
+import { familyFiles, type FamilyModel } from '../../support/families.js'
+import { fixtureJson } from '../../support/fixture.js'
 import { serve } from '../../support/serve.js'
 import { captureStdout } from '../../support/stdout.js'
 
@@ -41,23 +43,76 @@ function stored(model: string) {
   return new Map(files.flatMap((name) => [...tensorsOf(`${MODELS}/${model}/${name}`)]))
 }
 
+const { families } = await fixtureJson<{ families: readonly FamilyModel[] }>('tests/fixtures/families.json')
+const towers = readdirSync(MODELS).filter(
+  (name) => !name.startsWith('int8') && !families.some((family) => family.name === name),
+)
+
+/** A folder with the files of a family's checkpoint. */
+async function folderOf(name: string): Promise<string> {
+  const family = families.find((one) => one.name === name)
+  if (!family) throw new Error(`There is no fixture ${name}.`)
+  const path = join(folder, family.name)
+  mkdirSync(path)
+  for (const file of await familyFiles(family))
+    writeFileSync(join(path, file.name), new Uint8Array(await file.arrayBuffer()))
+  return path
+}
+
+/** Bytes of all tensors of a network, by canonical name. */
+async function contentOf(source: string): Promise<ReadonlyMap<string, Buffer>> {
+  return withTower(pathToFileURL(source), {}, async (checkpoint, { tensors }) => {
+    const content = new Map([...tensors].map(([name, { begin, end }]) => [name, Buffer.alloc(end - begin)]))
+    const nameOf = new Map([...tensors].map(([name, tensor]) => [tensor, name]))
+    await checkpoint.stream(tensors.values(), ({ tensor, bytes, offset }) => {
+      content.get(nameOf.get(tensor) ?? '')?.set(bytes, offset)
+    })
+    return content
+  })
+}
+
 describe('convert', () => {
-  it.each(readdirSync(MODELS).filter((name) => !name.startsWith('int8')))(
-    '%s: the tensors of the tower alone, bit for bit, in the order of the network',
-    async (model) => {
-      await run(`${MODELS}/${model}`)
-      const before = await describeTower(pathToFileURL(`${MODELS}/${model}/`), {})
+  it.each(towers)('%s: the tensors of the tower alone, bit for bit, in the order of the network', async (model) => {
+    await run(`${MODELS}/${model}`)
+    const before = await describeTower(pathToFileURL(`${MODELS}/${model}/`), {})
+    const after = await describeFile(out)
+    expect(after.model).toMatchObject({ layout: before.model.layout, dtype: before.model.dtype })
+    expect(after.model.config).toEqual(before.model.config)
+    expect(after.skipped).toEqual([])
+    const names = towerTensors(before.model.config).map(({ name }) => name)
+    expect([...after.tensors.values()].sort((a, b) => a.begin - b.begin)).toEqual(
+      names.map((name) => after.tensors.get(name)),
+    )
+    const originals = stored(model)
+    for (const [name, tensor] of tensorsOf(out)) expect(same(tensor, originals.get(name)), name).toBe(true)
+    expect(said.text()).toMatch(/: \d+ tensors, .* MB/)
+  })
+
+  it.each(families.filter(({ layout }) => layout !== 'big_vision'))(
+    '$name: the same network, heads included, from one file',
+    async (family) => {
+      const source = await folderOf(family.name)
+      await run(source)
+      const before = await describeTower(pathToFileURL(`${source}/`), {})
       const after = await describeFile(out)
-      expect(after.model).toMatchObject({ layout: before.model.layout, dtype: before.model.dtype })
-      expect(after.model.config).toEqual(before.model.config)
-      expect(after.skipped).toEqual([])
-      const names = towerTensors(before.model.config).map(({ name }) => name)
-      expect([...after.tensors.values()].sort((a, b) => a.begin - b.begin)).toEqual(
-        names.map((name) => after.tensors.get(name)),
-      )
-      const originals = stored(model)
-      for (const [name, tensor] of tensorsOf(out)) expect(same(tensor, originals.get(name)), name).toBe(true)
-      expect(said.text()).toMatch(/: \d+ tensors, .* MB/)
+      const layout = family.layout.endsWith('timm') ? 'bare' : family.layout
+      expect(after.model).toEqual({ ...before.model, source: after.model.source, layout })
+      expect(after).toMatchObject({ positions: before.positions, resample: before.resample, skipped: [] })
+      const [from, to] = [await contentOf(`${source}/`), await contentOf(out)]
+      expect([...to.keys()]).toEqual([...from.keys()])
+      for (const [name, bytes] of to) expect(Buffer.compare(bytes, from.get(name) ?? Buffer.of()), name).toBe(0)
+    },
+  )
+
+  it.each(['minicpmv-2_6', 'siglip-map', 'timm-map', 'minicpmv-4_6'])(
+    '%s --heads none: the tower alone',
+    async (name) => {
+      const source = await folderOf(name)
+      await run(source, '--heads', 'none')
+      // A record of a tower that was made to run alone: no config.json may ask for its merger.
+      const { tensors, model } = await describeFile(out)
+      expect(model.config).toMatchObject({ pooling: null, resampler: null, merger: null })
+      expect(tensors.size).toBe(towerTensors(model.config).length)
     },
   )
 
@@ -104,6 +159,14 @@ describe('convert --weights int8', () => {
     const compared = [...stored(expected)].filter(([name]) => !name.includes('.k_proj.weight'))
     for (const [name, tensor] of compared) expect(same(tensor, tensors.get(name)), name).toBe(true)
     expect(compared.filter(([, { dtype }]) => dtype === 'I8').length).toBeGreaterThan(4)
+  })
+
+  it.each(['timm-map', 'minicpmv-2_6', 'siglip-map'])('%s: matrices of the blocks, no others', async (name) => {
+    await run(await folderOf(name), '--weights', 'int8')
+    const { tensors, model } = await describeFile(out)
+    const codes = [...tensors].filter(([, { dtype }]) => dtype === 'I8').map(([canonical]) => canonical)
+    expect(codes).toHaveLength(6 * model.config.layers)
+    expect(codes.filter((canonical) => !canonical.startsWith('encoder.layers.'))).toEqual([])
   })
 
   it('leaves int8 as it is', async () => {

@@ -28,7 +28,7 @@ describe('encodeOptions', () => {
     expect(request('a.png')).toMatchObject({
       images: ['a.png'],
       image: { size: 448 },
-      tower: { positions: 'auto', precision: 'auto', gelu: 'auto', layers: 'auto', layout: 'auto' },
+      tower: { positions: 'auto', precision: 'auto', gelu: 'auto', layers: 'auto', layout: 'auto', heads: 'all' },
       cache: true,
       runtime: 'auto',
       hiddenStates: false,
@@ -41,11 +41,19 @@ describe('encodeOptions', () => {
   it('hands every option on', () => {
     const args =
       '--pixels p --out o --positions navit-float32 --precision f16 --runtime chromium --heads none --gelu erf'
-    const more = '--layers 26 --layout vpm --tune off --cache off --hidden-states --repeat 5 --pca c --json'
+    const more = '--layers 26 --layout vpm --merge 4x --tune off --cache off --hidden-states --repeat 5 --pca c --json'
     expect(request(...args.split(' '), ...more.split(' '))).toMatchObject({
       pixels: 'p',
       out: 'o',
-      tower: { positions: 'navit-float32', precision: 'f16', gelu: 'erf', layers: 26, layout: 'vpm' },
+      tower: {
+        positions: 'navit-float32',
+        precision: 'f16',
+        gelu: 'erf',
+        layers: 26,
+        layout: 'vpm',
+        heads: 'none',
+        merge: '4x',
+      },
       cache: false,
       runtime: 'chromium',
       hiddenStates: true,
@@ -62,6 +70,13 @@ describe('encodeOptions', () => {
     })
     expect(request('a.png', '--resample', 'bilinear').image).toEqual({ size: 448, resample: 'bilinear' })
   })
+
+  it.each(['bicubic', 'bicubic-antialias', 'bilinear-antialias', 'row0', 'table'])(
+    'knows positions %s',
+    (positions) => {
+      expect(request('a.png', '--positions', positions).tower).toMatchObject({ positions })
+    },
+  )
 
   it.each([
     '',
@@ -84,5 +99,4 @@ describe('encodeOptions', () => {
   ])('calls "%s" wrong usage', (line) => {
     expect(() => request(...line.split(' ').filter(Boolean))).toThrow(UsageError)
   })
-
 })

@@ -83,6 +83,14 @@ describe('where the numbers come from', () => {
     expect(resolve(config, tensors)).toMatchObject({ heads: 12, headSize: 12 })
   })
 
+  it("NaFlex's table and flat patches", () => {
+    const tensors = tower({ table: 16 }).set('embeddings.patch_embedding.weight', { shape: [1152, 768], dtype: 'F32' })
+    const { image_size: _, ...vision } = { ...visionJson, model_type: 'siglip2_vision_model', patch_size: 16 }
+    for (const config of [null, vision, { model_type: 'siglip2', vision_config: { ...vision, num_patches: 256 } }]) {
+      expect(resolve(config, tensors)).toMatchObject({ embedding: 'linear', patch: 16, table: 16 })
+    }
+  })
+
   it('a table of fewer patches than the picture has (384 / 14 = 27.4)', () => {
     const config = { ...visionJson, image_size: 384 }
     expect(resolve(config, tower({ table: 27 })).table).toBe(27)
@@ -104,6 +112,15 @@ describe('the GELU', () => {
     expect(resolve({ ...visionJson, hidden_act: 'relu' }, tower(), { gelu: 'erf' }).gelu).toBe('erf')
   })
 
+  it("of timm's towers is the erf form where patches are of 14, unless config.json says otherwise", () => {
+    const timm = (patch: number, config: Json = null) =>
+      resolveConfig({ tensors: tower({ patch }), json: config && readVisionJson(config), timm: true }).gelu
+    expect([timm(14), timm(16)]).toEqual(['erf', 'tanh'])
+    expect(timm(14, { architecture: 'vit_so400m_patch14_siglip_980', model_args: { act_layer: 'gelu_tanh' } })).toBe(
+      'tanh',
+    )
+  })
+
   it('of another kind is refused', () =>
     expectError(() => resolve({ ...visionJson, hidden_act: 'quick_gelu' }), 'BAD_CONFIG', 'hidden_act', 'quick_gelu'))
 })
@@ -120,6 +137,16 @@ describe('the blocks that are run', () => {
   it('are all but the last when MiniCPM leaves the key out, as its configuration class has it', () => {
     expect(resolve(silent).layers).toBe(26)
     expect(resolve({ ...silent, model_type: 'siglip' }).layers).toBe(27)
+  })
+
+  it('are 26 of MiniCPM-V 2.0, whose file names a So400m and lacks the last block', () => {
+    const named = { model_type: 'minicpmv', vision_encoder: 'vit_so400m_patch14_siglip_384.webli' }
+    expect(resolve(named, tower({ layers: 26, table: 27 })).layers).toBe(26)
+    expect(resolve(named, tower({ layers: 27, table: 27 })).layers).toBe(26)
+    expect(resolve({ ...named, drop_vision_last_layer: false }, tower({ layers: 27 })).layers).toBe(27)
+    // Of another width, it is not that So400m; the released code never saves the block that it drops.
+    expect(resolve(named, tower({ layers: 2, width: 144, mlp: 272 })).layers).toBe(2)
+    return expectError(() => resolve(named, tower({ layers: 25 })), 'CONFIG_MISMATCH', 27, 25)
   })
 
   it('must be those of the file', async () => {
