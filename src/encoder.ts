@@ -21,6 +21,7 @@ import type {
   Support,
   WholeOptions,
 } from './encoder/types.js'
+import type { LogitScale } from './features/zero-shot.js'
 import { SovitError, throwIfAborted, unlessAborted } from './errors.js'
 import { cutBatches } from './graph/batch.js'
 import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor.js'
@@ -55,6 +56,8 @@ export class VisionEncoder {
   readonly arithmetic: Arithmetic
   /** How positions are mapped to a picture's grid. */
   readonly positions: PositionMode
+  /** SigLIP's two numbers that make scores of cosines (`zeroShot` of `sovit/features`), where the checkpoint has them. */
+  readonly logitScale: LogitScale | null
   /** What the load took. */
   readonly load: LoadInfo
   readonly #gpu: Gpu
@@ -72,6 +75,7 @@ export class VisionEncoder {
     this.precision = tower.precision
     this.arithmetic = tower.arithmetic
     this.positions = tower.positions
+    this.logitScale = tower.logitScale
     this.load = tower.load
     this.#grids = tower.grids
     this.#resizer = gpu.info.software ? null : new GpuResizer(gpu)

@@ -4,6 +4,7 @@ import type { LocateOptions } from '../checkpoint/sources.js'
 import type { Checkpoint } from '../checkpoint/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
 import type { Executor } from '../graph/executor.js'
+import type { LogitScale } from '../features/zero-shot.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { Gpu } from '../gpu/device.js'
 import { GridTables } from '../model/positions.js'
@@ -21,6 +22,7 @@ export interface LoadedTower {
   readonly arithmetic: Arithmetic
   readonly positions: PositionMode
   readonly grids: GridTables
+  readonly logitScale: LogitScale | null
   readonly load: LoadInfo
 }
 
@@ -34,13 +36,17 @@ export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOpti
   return withTower(source, opened, async (checkpoint, tower) => {
     progress.described(tower.model.source, tower.weightBytes)
     const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
+    const { model, positions, weightBytes } = tower
+    // Of a file of its own, as only SigLIP has scores.
+    const logitScale = model.config.pooling
+      ? await (await import('../checkpoint/logit-scale.js')).readLogitScale(checkpoint, options.signal)
+      : null
     throwIfAborted(options.signal, 'The load')
     progress.ready()
-    const { model, positions, weightBytes } = tower
     const { fetchedBytes, cachedBytes } = checkpoint
     const load = { ms: performance.now() - start, tuneMs, fetchedBytes, cachedBytes, weightBytes }
     const grids = await GridTables.open(model.config.table, positions)
-    return { ...built, model, positions, grids, load }
+    return { ...built, model, positions, grids, logitScale, load }
   })
 }
 

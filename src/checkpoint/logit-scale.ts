@@ -1,0 +1,18 @@
+import type { LogitScale } from '../features/zero-shot.js'
+import { toFloat32 } from './half.js'
+import type { Checkpoint } from './types.js'
+
+const NAMES = ['logit_scale', 'logit_bias'] as const
+
+/** SigLIP's two numbers that make scores of cosines, which lie beside its towers; null where they do not. */
+export async function readLogitScale(checkpoint: Checkpoint, signal?: AbortSignal): Promise<LogitScale | null> {
+  if (!NAMES.every((name) => checkpoint.names.includes(name))) return null
+  const tensors = [...(await checkpoint.describe(NAMES, signal)).values()]
+  const raw = new Map(tensors.map((tensor) => [tensor, new Uint8Array(tensor.end - tensor.begin)]))
+  await checkpoint.stream(raw.keys(), ({ tensor, offset, bytes }) => raw.get(tensor)?.set(bytes, offset), { signal })
+  const [scale, bias] = NAMES.map((name) => {
+    const tensor = tensors.find((one) => one.name === name)
+    return tensor && toFloat32(tensor.dtype, raw.get(tensor) ?? new Uint8Array())[0]
+  })
+  return scale === undefined || bias === undefined ? null : { scale, bias }
+}
