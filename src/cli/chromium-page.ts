@@ -41,7 +41,7 @@ export interface EncodeRequest {
   readonly pixels: readonly { readonly url: string; readonly width: number; readonly height: number }[]
   readonly hiddenStates: boolean
   readonly repeat: number | undefined
-  /** Where arrays are posted: `{results}{i}/tokens`, `{results}{i}/{layer}`. */
+  /** Where arrays are posted: `{results}{i}/tokens`, those of heads by their names, `{results}{i}/{layer}`. */
   readonly results: string
 }
 
@@ -52,9 +52,16 @@ export interface PageReport {
   readonly arithmetic: Arithmetic
   readonly load: LoadInfo
   readonly gpuBytes: number
-  readonly encodings: readonly Pick<Encoding, 'dims' | 'type' | 'grid' | 'source' | 'positions'>[]
+  readonly encodings: readonly PageEncoding[]
   readonly ms: readonly number[]
   readonly gpuMs: readonly number[] | null
+}
+
+/** An encoding without its numbers, which are posted. */
+export type PageEncoding = Pick<Encoding, 'dims' | 'type' | 'grid' | 'source' | 'positions'> & {
+  readonly layers: number
+  /** Shapes of what heads gave. */
+  readonly heads: Readonly<Partial<Record<'pooled' | 'resampled' | 'merged', readonly number[]>>>
 }
 
 export async function encodeInPage(
@@ -84,12 +91,22 @@ export async function encodeInPage(
     for (let i = 0; i < (repeat ?? 0); i++) encodings = await run()
     const { model, device, precision, arithmetic, load, gpuBytes } = encoder
     const shapes: PageReport['encodings'][number][] = []
-    for (const [i, { tokens, hiddenStates: states = [], dims, type, grid, source, positions }] of encodings.entries()) {
-      await fetch(`${results}${i}/tokens`, { method: 'POST', body: tokens as Float32Array<ArrayBuffer> })
-      for (const [layer, state] of states.entries()) {
-        await fetch(`${results}${i}/${layer}`, { method: 'POST', body: state as Float32Array<ArrayBuffer> })
+    for (const [
+      i,
+      { tokens, hiddenStates: states = [], pooled, resampled, merged, ...encoding },
+    ] of encodings.entries()) {
+      const post = (name: string, body: Float32Array) =>
+        fetch(`${results}${i}/${name}`, { method: 'POST', body: body as Float32Array<ArrayBuffer> })
+      await post('tokens', tokens)
+      for (const [layer, state] of states.entries()) await post(String(layer), state)
+      const heads: Record<string, readonly number[]> = {}
+      for (const [name, head] of Object.entries({ pooled, resampled, merged })) {
+        if (!head) continue
+        await post(name, head.data)
+        heads[name] = head.dims
       }
-      shapes.push({ dims, type, grid, source, positions })
+      const { dims, type, grid, source, positions } = encoding
+      shapes.push({ dims, type, grid, source, positions, layers: states.length, heads })
     }
     const times = { ms, gpuMs: gpuTime ? gpuMs : null }
     return { model, device, precision, arithmetic, load, gpuBytes, encodings: shapes, ...times }

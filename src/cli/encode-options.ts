@@ -8,7 +8,10 @@ import { NETWORK_OPTIONS, networkOptions } from './tower-options.js'
 
 export const ENCODE_OPTIONS = {
   model: { value: 'MODEL', help: 'the checkpoint; see below' },
-  out: { value: 'FILE', help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}, source.{i}' },
+  out: {
+    value: 'FILE',
+    help: 'safetensors file to write: last_hidden_state.{i}, grid.{i}, source.{i}, and pooler_output, resampled, merged',
+  },
   pixels: { value: 'FILE', help: 'instead of pictures: safetensors with pixel_values.{i} F32 [3,H,W], normalised' },
   ...IMAGE_OPTIONS,
   ...NETWORK_OPTIONS,

@@ -89,14 +89,28 @@ async function runJob(
 }
 
 function tensorsOf({ encodings }: EncodeReport, pictures: readonly Picture[]): TensorToWrite[] {
-  return encodings.flatMap(({ tokens, dims, grid, source, hiddenStates = [] }, i): TensorToWrite[] => [
+  return encodings.flatMap(({ tokens, dims, grid, source, hiddenStates = [], ...heads }, i): TensorToWrite[] => [
     { name: `last_hidden_state.${i}`, dtype: 'F32', shape: dims, data: tokens },
+    ...headTensors(heads, i),
     { name: `grid.${i}`, dtype: 'I32', shape: [2], data: Int32Array.from(grid) },
     { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.from(pictures[i]?.piece ?? source) },
     ...hiddenStates.map((data, layer) => {
-      return { name: `hidden_states.${i}.${layer}`, dtype: 'F32', shape: dims, data } as const
+      // Of towers that merge patches within them, early layers have more rows than the last.
+      const shape = [data.length / dims[1], dims[1]]
+      return { name: `hidden_states.${i}.${layer}`, dtype: 'F32', shape, data } as const
     }),
   ])
+}
+
+/** By the names of PyTorch's outputs, where those differ from ours. */
+function headTensors(
+  { pooled, resampled, merged }: Pick<Encoding, 'pooled' | 'resampled' | 'merged'>,
+  i: number,
+): TensorToWrite[] {
+  const named = { pooler_output: pooled, resampled, merged }
+  return Object.entries(named).flatMap(([name, head]) =>
+    head ? { name: `${name}.${i}`, dtype: 'F32', shape: head.dims, data: head.data } : [],
+  )
 }
 
 /** A picture in which every token has the size of its patch. */

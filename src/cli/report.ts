@@ -1,4 +1,4 @@
-import type { ModelInfo } from '../encoder/types.js'
+import type { Encoding, ModelInfo } from '../encoder/types.js'
 import type { Picture } from './pictures.js'
 import { mb } from './progress.js'
 import type { EncodeReport, Runtime } from './runtime.js'
@@ -43,9 +43,18 @@ export function encodeLines(name: string, report: EncodeReport, pictures: readon
     `device     ${deviceLine(report.device)}`,
     `precision  ${report.precision}, products ${report.arithmetic === 'matrix' ? 'by matrix units' : `in ${report.arithmetic}`}`,
     `load       ${ms.toFixed(0)} ms, ${mb(fetchedBytes)} MB fetched${kept}, ${mb(gpuBytes)} MB on the GPU`,
-    ...report.encodings.flatMap(({ grid }, i) => (pictures[i] ? [pictureLine({ ...pictures[i], grid })] : [])),
+    ...report.encodings.flatMap((encoding, i) => {
+      const picture = pictures[i]
+      return picture ? [`${pictureLine({ ...picture, grid: encoding.grid })}${headsText(encoding)}`] : []
+    }),
     `encode     ${timeLine(report.ms, new Set(pictures.map(({ piece: [image] }) => image)).size)}${report.gpuMs ? `, ${median(report.gpuMs).toFixed(1)} ms on the GPU` : ''}`,
   ]
+}
+
+/** `, resampled 64×3584`: what heads made of the tokens. */
+function headsText({ pooled, resampled, merged }: Encoding): string {
+  const heads = Object.entries({ pooled, resampled, merged })
+  return heads.map(([name, head]) => (head ? `, ${name} ${head.dims.join('×')}` : '')).join('')
 }
 
 /** `weights.safetensors: vpm, BF16, 27 layers × 1152` */

@@ -4,7 +4,7 @@ import type { ProgressEvent } from '../checkpoint/types.js'
 import type { Encoding } from '../encoder/types.js'
 import { SovitError, throwIfAborted, type SovitErrorCode } from '../errors.js'
 import { findChromium } from './chromium-find.js'
-import { encodeInPage, loadInPage, type Failure, type LoadRequest, type PageReport } from './chromium-page.js'
+import { encodeInPage, loadInPage, type Failure, type LoadRequest, type PageEncoding } from './chromium-page.js'
 import { filesOf } from './model-ref.js'
 import { packageRoot } from './package.js'
 import { startPageServer, type PageServer } from './page-server.js'
@@ -111,9 +111,7 @@ async function encodeOnPage(page: Page, server: PageServer, job: EncodeJob): Pro
     precision: report.precision,
     arithmetic: report.arithmetic,
     load: { ...report.load, gpuBytes: report.gpuBytes, peakHostBytes },
-    encodings: report.encodings.map((encoding, i) =>
-      collect(encoding, i, job.hiddenStates, server.results, report.model),
-    ),
+    encodings: report.encodings.map((encoding, i) => collect(encoding, i, server.results)),
     ms: report.ms,
     gpuMs: report.gpuMs,
   }
@@ -121,21 +119,21 @@ async function encodeOnPage(page: Page, server: PageServer, job: EncodeJob): Pro
 
 /** Puts the posted arrays of picture `i` back beside its shapes. */
 function collect(
-  encoding: PageReport['encodings'][number],
+  { layers, heads, ...encoding }: PageEncoding,
   i: number,
-  hiddenStates: boolean,
   results: ReadonlyMap<string, Float32Array>,
-  model: PageReport['model'],
 ): Encoding {
   const array = (name: string): Float32Array => {
     const found = results.get(`${i}/${name}`)
     if (!found) throw new SovitError('NETWORK', `The page did not send ${name} of picture ${i} back. Try again.`)
     return found
   }
-  const states = Array.from({ length: model.config.layers + 1 }, (_, layer) => layer)
+  const states = Array.from({ length: layers }, (_, layer) => array(String(layer)))
+  const features = Object.entries(heads).map(([name, dims]) => [name, { data: array(name), dims, type: 'float32' }])
   return {
     ...encoding,
+    ...(Object.fromEntries(features) as Pick<Encoding, 'pooled' | 'resampled' | 'merged'>),
     tokens: array('tokens'),
-    ...(hiddenStates && { hiddenStates: states.map((layer) => array(String(layer))) }),
+    ...(layers > 0 && { hiddenStates: states }),
   }
 }

@@ -4,9 +4,8 @@ import { SovitError } from '../errors.js'
 import type { Resample } from '../image/types.js'
 import { checkNetwork, storedTensors } from '../model/check.js'
 import { resolveConfig } from '../model/config.js'
-import { familyOf, resampleOf } from '../model/family.js'
+import { familyOf, positionsOf, resampleOf } from '../model/family.js'
 import { detectLayout, towerPlaces, towerTensors, type Place } from '../model/layouts.js'
-import { resolvePositions } from '../model/positions.js'
 import type { LoadOptions, ModelInfo, PositionMode } from './types.js'
 
 /** A tower as its headers describe it: nothing of its weights was read yet. */
@@ -61,6 +60,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
     if (tensor) used.set(name, tensor)
   }
   const read = new Set([...used.values()].map(({ name }) => name))
+  const { positions: asked = 'auto' } = options
   const family = familyOf(layout, config, json, json?.family ? undefined : await vocabulary(checkpoint, options.signal))
   return {
     model: {
@@ -70,7 +70,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
       dtype: [...new Set([...used.values()].map((tensor) => tensor.dtype))].join('+'),
       config,
     },
-    positions: resolvePositions(options.positions ?? 'auto', config.table),
+    positions: asked === 'auto' ? positionsOf(family, config.table) : asked,
     resample: resampleOf(family),
     tensors: used,
     weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),

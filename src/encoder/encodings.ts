@@ -19,7 +19,7 @@ export function encodingsOf(
       tokens: data,
       dims: [dims[0] ?? 0, dims[1] ?? 0],
       type,
-      grid,
+      grid: tokenGrid(grid, dims[0] ?? 0),
       source,
       positions,
       ...Object.fromEntries(heads.flatMap((head) => headOf(head, i, joins ? null : group))),
@@ -28,6 +28,12 @@ export function encodingsOf(
       ...(gpuTime && { gpuMs: gpuMs ?? 0 }),
     }
   })
+}
+
+/** Rows and columns of tokens: of patches, but where squares of them were merged within the tower. */
+function tokenGrid([rows, columns]: readonly [number, number], tokens: number): readonly [number, number] {
+  const side = Math.sqrt((rows * columns) / tokens)
+  return [rows / side, columns / side]
 }
 
 function headOf(head: Result, picture: number, group: number | null): [string, Features][] {

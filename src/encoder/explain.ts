@@ -82,7 +82,6 @@ const POSITIONS: Readonly<Record<string, string>> = {
 
 function positionsReason(mode: PositionMode, table: number, { positions = 'auto' }: LoadOptions): string {
   if (positions !== 'auto') return ASKED
-  if (mode === 'table') return `table of ${table}×${table}, for grids of its own size`
   return POSITIONS[mode] ?? `table of ${table}×${table}`
 }
 

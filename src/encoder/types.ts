@@ -42,7 +42,7 @@ export interface LoadOptions {
    * networks and of rasterisers too. `false`: by rule. No choice changes a bit of the result.
    */
   readonly tuning?: boolean | TuningStore
-  /** `auto` (default): `navit` for tables as large as MiniCPM-V's (70×70), else `table`. */
+  /** `auto` (default): as the family's own code maps them to a picture's grid. */
   readonly positions?: PositionMode | 'auto'
   /** Form of the GELU. `auto` (default): by config.json, else erf for timm's towers of patch 14, else tanh. */
   readonly gelu?: 'auto' | 'tanh' | 'erf'
@@ -119,7 +119,7 @@ export interface Encoding {
   /** [P, C] */
   readonly dims: readonly [number, number]
   readonly type: 'float32'
-  /** Patches: [rows, columns], P = rows·columns. */
+  /** Tokens: [rows, columns], P = rows·columns. One a patch, but of MiniCPM-V 4.6 and later (`16x`) one of 2×2 patches. */
   readonly grid: readonly [number, number]
   /** [image of the call, row, column of the slice]; row and column are −1 for a whole picture, as an overview is. */
   readonly source: readonly [image: number, row: number, column: number]

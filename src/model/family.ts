@@ -1,6 +1,7 @@
 import type { VisionJson } from './config-json.js'
 import type { VisionConfig } from './config.js'
 import type { LayoutName } from './layouts.js'
+import type { PositionMode } from './positions.js'
 
 /**
  * Whose rules pictures and positions follow. `naflex`: SigLIP 2 at any aspect; `minicpm-v`: 2.6 and later, with o 2.6;
@@ -33,6 +34,28 @@ export function familyOf(
   if (byLayout) return byLayout
   if (resampler || merger) return 'minicpm-v'
   return vocabulary === SIGLIP2_VOCABULARY ? 'siglip2' : 'siglip'
+}
+
+/** Side of MiniCPM-V's position table: 980 pixels in patches of 14. */
+const NAVIT_SIDE = 70
+
+const POSITIONS: Readonly<Record<Family, PositionMode>> = {
+  siglip: 'bicubic',
+  siglip2: 'bicubic',
+  naflex: 'bilinear-antialias',
+  idefics2: 'navit',
+  'minicpm-v-2.5': 'row0',
+  'minicpm-v': 'navit',
+  timm: 'bicubic-antialias',
+}
+
+/**
+ * How positions are mapped where the caller does not say: as the family's own code does. A SigLIP with a table as large as
+ * MiniCPM-V's (980-NaViT) is looked up in as MiniCPM-V's is.
+ */
+export function positionsOf(family: Family, side: number): PositionMode {
+  const own = POSITIONS[family]
+  return own === 'bicubic' && side === NAVIT_SIDE ? 'navit' : own
 }
 
 /** The filter by which pictures are resized where the caller does not say: SigLIP 2 was trained with bilinear. */

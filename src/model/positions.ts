@@ -27,15 +27,6 @@ export function isStretched(mode: PositionMode): mode is StretchMode {
   return mode === 'bicubic' || mode === 'bicubic-antialias' || mode === 'bilinear-antialias'
 }
 
-/** Side of MiniCPM-V's position table: 980 pixels in patches of 14. */
-const NAVIT_SIDE = 70
-
-/** The rule that `auto` means for a table of S = `side`: `navit` for tables as large as MiniCPM-V's, else `table`. */
-export function resolvePositions(mode: PositionMode | 'auto', side: number): PositionMode {
-  if (mode !== 'auto') return mode
-  return side === NAVIT_SIDE ? 'navit' : 'table'
-}
-
 /**
  * Whole patches of a picture: [rows, columns]. Pixels beyond them are ignored.
  *

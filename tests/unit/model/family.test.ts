@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { TOWER_ALONE, type VisionConfig } from '../../../src/model/config.js'
-import { familyOf, resampleOf } from '../../../src/model/family.js'
+import { familyOf, positionsOf, resampleOf } from '../../../src/model/family.js'
 import { layoutOf, type LayoutName } from '../../../src/model/layouts.js'
 
 const tower: VisionConfig = {
@@ -15,6 +15,8 @@ const tower: VisionConfig = {
   eps: 1e-6,
   ...TOWER_ALONE,
 }
+
+const FAMILIES = ['siglip', 'siglip2', 'naflex', 'idefics2', 'minicpm-v', 'minicpm-v-2.5', 'timm'] as const
 
 it.each<[LayoutName, Partial<VisionConfig>, number | undefined, string]>([
   ['vision_model', {}, 32_000, 'siglip'],
@@ -37,7 +39,21 @@ it('is what config.json says, but of a tower of timm', () => {
   expect(familyOf(layoutOf('vpm.timm'), tower, { family: 'minicpm-v' })).toBe('timm')
 })
 
+it('each family maps positions as its own code does; a table as large as that of MiniCPM-V is looked up in', () => {
+  const of = (side: number) => Object.fromEntries(FAMILIES.map((family) => [family, positionsOf(family, side)]))
+  const own = {
+    siglip: 'bicubic',
+    siglip2: 'bicubic',
+    naflex: 'bilinear-antialias',
+    idefics2: 'navit',
+    'minicpm-v': 'navit',
+    'minicpm-v-2.5': 'row0',
+    timm: 'bicubic-antialias',
+  }
+  expect(of(27)).toEqual(own)
+  expect(of(70)).toEqual({ ...own, siglip: 'navit', siglip2: 'navit' })
+})
+
 it('SigLIP 2 resizes by the bilinear filter', () => {
-  const families = ['siglip', 'siglip2', 'naflex', 'idefics2', 'minicpm-v', 'minicpm-v-2.5', 'timm'] as const
-  expect(families.filter((family) => resampleOf(family) === 'bilinear')).toEqual(['siglip2', 'naflex'])
+  expect(FAMILIES.filter((family) => resampleOf(family) === 'bilinear')).toEqual(['siglip2', 'naflex'])
 })

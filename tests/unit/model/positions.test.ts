@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { patchGrid, positionIds, resolvePositions } from '../../../src/model/positions.js'
+import { patchGrid, positionIds } from '../../../src/model/positions.js'
 
 interface Goldens {
   readonly side: number
@@ -80,12 +80,6 @@ it.each([
   [[5, 5], 0],
 ] as const)('refuses the grid %j on a table of side %d', (grid, side) => {
   expect(() => positionIds(grid, side, 'navit')).toThrow(expect.objectContaining({ code: 'BAD_POSITIONS' }))
-})
-
-it("'auto' is navit for MiniCPM-V's table and the table itself for others", () => {
-  expect(resolvePositions('auto', 70)).toBe('navit')
-  expect(resolvePositions('auto', 27)).toBe('table')
-  expect(resolvePositions('navit-float32', 27)).toBe('navit-float32')
 })
 
 describe('patchGrid', () => {
