@@ -1,5 +1,7 @@
 """Writes tests/fixtures/positions.json: bucket indices of the released MiniCPM-V 2.6 position code.
 
+2.5 buckets all patches of a picture along one axis (`row0`): there only the indices are kept that are one below the floor.
+
 Pinned: torch==2.13.0 on an x86-64 CPU (the float32 arange depends on its vector width).
 Run: python tests/reference/make_position_goldens.py
 """
@@ -21,6 +23,13 @@ def released(n: int) -> list[int]:
     return torch.bucketize(coordinates, boundaries, right=True).tolist()
 
 
+def below_floor(n: int) -> list[int]:
+    floor = [SIDE * i // n for i in range(n)]
+    found = released(n)
+    assert all(0 <= a - b <= 1 for a, b in zip(floor, found, strict=True))
+    return [i for i in range(n) if found[i] != floor[i]]
+
+
 released_buckets = {n: released(n) for n in range(1, 145)}
 goldens = {
     "torch": torch.__version__,
@@ -28,6 +37,7 @@ goldens = {
     # exact integers, by Python's own floor division
     "navit": {n: [SIDE * i // n for i in range(n)] for n in range(1, 145)},
     "navit-float32": released_buckets,
+    "row0": {n: below_floor(n) for n in [*range(1, 1201), 2048, 4900]},
 }
 path = Path(__file__).parent.parent / "fixtures" / "positions.json"
 path.write_text(json.dumps(goldens, separators=(",", ":")) + "\n")

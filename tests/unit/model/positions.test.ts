@@ -7,6 +7,8 @@ interface Goldens {
   readonly side: number
   readonly navit: Record<string, number[]>
   readonly 'navit-float32': Record<string, number[]>
+  /** Of n patches, those whose column is one below ⌊70·i/n⌋. */
+  readonly row0: Record<string, number[]>
 }
 // Made by tests/reference/make_position_goldens.py: Python integers, and torch's own arange and bucketize.
 const goldens = JSON.parse(readFileSync('tests/fixtures/positions.json', 'utf8')) as Goldens
@@ -33,6 +35,22 @@ describe.each(['navit', 'navit-float32'] as const)('%s positions on a table of s
     const columns = goldens[mode]['43'] ?? []
     const expected = rows.flatMap((row) => columns.map((column) => row * 70 + column))
     expect([...positionIds([24, 43], 70, mode)]).toEqual(expected)
+  })
+})
+
+describe('row0 positions', () => {
+  it('agree with torch for every number of patches of a slice, and for larger pictures', () => {
+    expect(Object.keys(goldens.row0).length).toBeGreaterThan(1200)
+    for (const [n, below] of Object.entries(goldens.row0)) {
+      const P = Number(n)
+      const expected = Array.from({ length: P }, (_, i) => Math.floor((70 * i) / P) - (below.includes(i) ? 1 : 0))
+      expect([...positionIds([1, P], 70, 'row0')], n).toEqual(expected)
+    }
+  })
+
+  it('know no rows, and count by the longest slice of the picture', () => {
+    expect(positionIds([4, 6], 70, 'row0')).toEqual(positionIds([1, 24], 70, 'row0'))
+    expect(positionIds([4, 6], 70, 'row0', 32)).toEqual(positionIds([1, 32], 70, 'row0').slice(0, 24))
   })
 })
 
