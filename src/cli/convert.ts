@@ -1,3 +1,4 @@
+import { logitTensors } from '../checkpoint/logit-scale.js'
 import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
 import type { DescribedTower } from '../encoder/describe.js'
 import { choice, helpOf, parseCommand, UsageError } from './args.js'
@@ -45,7 +46,7 @@ A local .npz file of big_vision is converted too.\n`,
   },
 }
 
-function write(
+async function write(
   out: string,
   ref: ModelRef,
   checkpoint: Checkpoint,
@@ -54,19 +55,25 @@ function write(
   reading: StreamOptions,
 ): Promise<{ readonly tensors: number; readonly bytes: number }> {
   const timm = model.layout.endsWith('timm')
-  const toStore = new Map(
+  const toStore = new Map<TensorInfo, TensorToStore>(
     [...tensors].map(([canonical, tensor]) => {
       const { dtype, shape } = tensor
-      return [tensor, { canonical, name: timm ? canonical : ownName(tensor), dtype, shape }] as const
+      return [tensor, { canonical, name: timm ? canonical : ownName(tensor), dtype, shape }]
     }),
   )
+  // What makes scores of SigLIP's embeddings belongs to the head, wherever it lies.
+  const logits = model.config.pooling ? await logitTensors(checkpoint, reading.signal) : []
+  for (const tensor of logits) {
+    const { name, dtype, shape } = tensor
+    toStore.set(tensor, { canonical: null, name, dtype, shape })
+  }
   // A file that was converted before keeps its origin, and its int8.
   const kept = [...metadata].filter(([key]) => /^sovit\.(source|revision|weights)$/.test(key))
   const origin = kept.length > 0 ? Object.fromEntries(kept) : originOf(ref)
   const how = { weights, metadata: towerRecord(origin, model, weights) }
   return writeTower(out, [...toStore.values()], how, (sinks) => {
     const sinkOf = (tensor: TensorInfo) => sinks.get(toStore.get(tensor) as TensorToStore)
-    return checkpoint.stream(tensors.values(), ({ tensor, bytes, offset }) => sinkOf(tensor)?.(bytes, offset), reading)
+    return checkpoint.stream(toStore.keys(), ({ tensor, bytes, offset }) => sinkOf(tensor)?.(bytes, offset), reading)
   })
 }
 

@@ -25,6 +25,8 @@ export interface DescribedTower {
 
 /** Names of what may lie behind a tower. */
 const HEADS = /(^|\.)(head|attn_pool|resampler|vit_merger|merger)\./
+/** What makes scores of pooled embeddings is read where there are some, for itself (checkpoint/logit-scale.ts). */
+const LOGITS = /^logit_(scale|bias)$/
 /** Its rows tell SigLIP from SigLIP 2 where no config.json does. */
 const VOCABULARY = 'text_model.embeddings.token_embedding.weight'
 
@@ -74,7 +76,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
     resample: resampleOf(family),
     tensors: used,
     weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
-    skipped: names.filter((name) => !read.has(name)),
+    skipped: names.filter((name) => !read.has(name) && !(config.pooling && LOGITS.test(name))),
     metadata: checkpoint.metadata,
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readSafetensors, type TensorInMemory } from '../../../src/checkpoint/safetensors-read.js'
+import { readLogitScale } from '../../../src/checkpoint/logit-scale.js'
 import { convert } from '../../../src/cli/convert.js'
 import { describeTower, withTower } from '../../../src/encoder/load.js'
 import { towerTensors } from '../../../src/model/layouts.js'
@@ -101,6 +102,8 @@ describe('convert', () => {
       const [from, to] = [await contentOf(`${source}/`), await contentOf(out)]
       expect([...to.keys()]).toEqual([...from.keys()])
       for (const [name, bytes] of to) expect(Buffer.compare(bytes, from.get(name) ?? Buffer.of()), name).toBe(0)
+      const logits = (path: string) => withTower(pathToFileURL(path), {}, (checkpoint) => readLogitScale(checkpoint))
+      expect(await logits(out)).toEqual(await logits(`${source}/`))
     },
   )
 
