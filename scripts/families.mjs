@@ -9,7 +9,8 @@ const OUTPUTS = { tokens: '`tokens`', pooled: '`pooled`', resampled: '`resampled
 
 const read = (path) => JSON.parse(readFileSync(path, 'utf8'))
 const { families } = read('tests/fixtures/families.json')
-const lanes = ['node', 'browser'].map((lane) => read(`test-results/families-${lane}.json`))
+const LANES = { node: 'Dawn', browser: 'Chromium' }
+const lanes = Object.entries(LANES).map(([lane, name]) => ({ name, ...read(`test-results/families-${lane}.json`) }))
 
 /** Entries of one name are namings of one network: one row. */
 function rows() {
@@ -32,7 +33,7 @@ function rows() {
   })
 }
 
-/** Rounded up to a power of ten, which processors agree on; their last bits they do not. */
+/** Rounded up to a power of ten, 1e-11 at least, on which processors agree; in their last bits they do not. */
 function worstOf({ measured }, models) {
   // A converted npz has the tensors of the checkpoint whose expected values it shares, bit for bit (tests/unit/cli).
   const goldens = new Set(models.map((model) => model.goldens))
@@ -41,7 +42,7 @@ function worstOf({ measured }, models) {
   if (own.length === 0)
     throw new Error(`${models[0].name} was not measured. Run tests/gpu/families.test.ts in both lanes.`)
   const nmse = Math.max(...own.map((figure) => figure.nmse))
-  return nmse === 0 ? '0' : `< 1e${Math.ceil(Math.log10(nmse))}`
+  return `< 1e${Math.max(-11, Math.ceil(Math.log10(nmse)))}`
 }
 
 function table() {
@@ -51,7 +52,7 @@ function table() {
     'results',
     'positions',
     'proved against',
-    ...lanes.map(({ device }) => `NMSE, ${device}`),
+    ...lanes.map(({ name, device }) => `NMSE, ${name} on ${device}`),
   ]
   const line = (cells) => `| ${cells.join(' | ')} |`
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows().map(line)].join('\n')

@@ -11,10 +11,10 @@ import timm
 import torch
 import transformers
 
-from families import big_vision, merger, minicpmv, siglip, timm_layout
+from families import big_vision, merger, minicpmv, navit, siglip, timm_layout
 from families.fixture import FIXTURES, write_family
 
-MODULES = (minicpmv, siglip, merger, timm_layout, big_vision)
+MODULES = (minicpmv, navit, siglip, merger, timm_layout, big_vision)
 
 
 def main() -> None:

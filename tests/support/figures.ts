@@ -7,5 +7,5 @@ export async function keepFigures(name: string, figures: unknown): Promise<void>
     return writeFile(`test-results/${name}-node.json`, text)
   }
   const { commands } = await import('vitest/browser')
-  return commands.writeFile(`../../test-results/${name}-browser.json`, text)
+  return commands.writeFile(`test-results/${name}-browser.json`, text)
 }

@@ -102,7 +102,7 @@ def bare_names(layout: str, tensors: Tensors, shape: dict) -> Tensors:
         return from_timm(tensors)
     if layout == "vpm.timm":
         return from_timm(strip(tensors, ("vpm.", "")))
-    tower = ("model.vision_tower.", ""), ("vision_model.", ""), ("model.vpm.", ""), ("vpm.", "")
+    tower = *((f"{prefix}.", "") for prefix in ("model.vision_tower", "model.vision_model", "vision_model", "model.vpm", "vpm")),
     mergers = ("model.vit_merger.", "vit_merger."), ("vit_merger.", "vit_merger."), ("model.merger.", "merger.")
     old_merger = "resampler.mlp.", "merger.mlp."
     result = strip(tensors, *tower, *mergers, old_merger, ("resampler.", "resampler."))
