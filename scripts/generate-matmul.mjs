@@ -23,6 +23,7 @@ ${EPILOGUES}
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
+const Y_COLUMNS = N; // columns of y, of which this may be a part
 const WEIGHT = BF16;
 const EPILOGUE = BIAS;
 alias In = f32; // element of x: f32, f16
@@ -44,6 +45,7 @@ ${EPILOGUES}
 
 const K = 1152u; // multiple of 4
 const N = 3456u; // multiple of 4
+const Y_COLUMNS = N; // columns of y, of which this may be a part
 const WEIGHT = F16; // nothing else
 const EPILOGUE = BIAS;
 alias In = f16; // element of x, nothing else

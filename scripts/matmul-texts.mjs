@@ -72,8 +72,8 @@ export const matmulBindings = (
 ) => `@group(0) @binding(0) var<storage, read> x: array<vec4<${input}>>; // [P,K]
 @group(0) @binding(1) var<storage, read> weight: array<vec2<u32>>; // [N,K] as stored: ${stored}
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,N] for its epilogue, else anything
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,N]
+@group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,Y_COLUMNS] for its epilogue, else anything
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,Y_COLUMNS]
 @group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0`
 
 export const MATMUL_EPILOGUE = `${GELU}
@@ -87,7 +87,7 @@ fn biased(sum: vec4f, n4: u32) -> vec4f {
 
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
-    let i = row * (N / 4u) + n4;
+    let i = row * (Y_COLUMNS / 4u) + n4;
     y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }`

@@ -22,6 +22,7 @@ const RESIDUAL = 3u;
 
 const K = 1152u; // multiple of 8
 const N = 3456u; // multiple of 4
+const Y_COLUMNS = N; // columns of y, of which this may be a part
 const WEIGHT = F16; // nothing else
 const EPILOGUE = BIAS;
 alias In = f16; // element of x, nothing else
@@ -124,7 +125,7 @@ fn biased(sum: vec4f, n4: u32) -> vec4f {
 
 fn store(row: u32, n4: u32, sum: vec4f) {
   if (row < size.x && n4 < N / 4u) {
-    let i = row * (N / 4u) + n4;
+    let i = row * (Y_COLUMNS / 4u) + n4;
     y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }

@@ -12,6 +12,7 @@ const GELU_ERF = 2u;
 
 const K = 1152u;
 const N = 3456u;
+const Y_COLUMNS = N; // columns of y, of which this may be a part
 const WEIGHT = BF16;
 const EPILOGUE = BIAS;
 alias In = f32;
@@ -81,5 +82,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (WEIGHT == I8) {
     sum *= bias[N + n];
   }
-  y[row * N + n] = Out(activate(sum + bias[n]) + residual[row * N + n]);
+  y[row * Y_COLUMNS + n] = Out(activate(sum + bias[n]) + residual[row * Y_COLUMNS + n]);
 }

@@ -14,6 +14,8 @@ const STRIDE_BYTES = 16 << 20
 const STAGING_BYTES = 8 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
 const SIZE_STRIDE = 256
+/** `minStorageBufferOffsetAlignment` of every device. */
+const OFFSET_ALIGNMENT = 256
 
 /** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
 const NOT_F16 = 1
@@ -49,14 +51,40 @@ interface Conversion {
   readonly kernel: Kernel
 }
 
+/** A part of a tensor on the device that can be bound. */
+interface Window {
+  readonly to: Destination
+  readonly offset: number
+  readonly size: number
+  /** Words of it that are the tensor's, and the first of them. */
+  readonly words: number
+  readonly first: number
+}
+
+/** Of what lies there as it was stored: converted values were looked at, and int8 has no NaN. */
+function windowsOf(to: Destination, most: number): readonly Window[] {
+  if (to.from !== to.to || to.from === 'i8') return []
+  const step = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+  const windows: Window[] = []
+  const begin = (to.place.offset ?? 0) + to.start * ELEMENT_BYTES[to.to]
+  const end = begin + to.tensor.end - to.tensor.begin
+  for (let at = begin; at < end;) {
+    const offset = Math.floor(at / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    const next = Math.min(end, offset + step)
+    windows.push({ to, offset, size: next - offset, first: (at - offset) / 4, words: (next - at) / 4 })
+    at = next
+  }
+  return windows
+}
+
 /** Writes chunks into their buffers, directly or through a conversion on the GPU, which also looks at every value. */
 export class Uploader {
   readonly #gpu: Gpu
   readonly #conversions: readonly Conversion[]
   readonly #pipelines: ReadonlyMap<Kernel, Pipeline>
   readonly #staging: GPUBuffer
-  /** Of the conversion at hand, then of the look at each tensor. */
-  readonly #sizes: GPUBuffer
+  /** Of the conversion at hand. */
+  readonly #size: GPUBuffer
   readonly #status: GPUBuffer
   #ahead = 0
   /** When the bytes before the last stride have arrived. */
@@ -87,7 +115,7 @@ export class Uploader {
     const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
     const staging = conversions.some(({ from, to }) => from !== to) ? STAGING_BYTES : 16
     this.#staging = gpu.memory.create('upload staging', staging, STORAGE | COPY_DST)
-    this.#sizes = gpu.memory.create('upload sizes', (tensors + 1) * SIZE_STRIDE, UNIFORM | COPY_DST)
+    this.#size = gpu.memory.create('upload size', 16, UNIFORM | COPY_DST)
     this.#status = gpu.memory.create('upload status', tensors * 4, STORAGE | COPY_SRC)
   }
 
@@ -122,14 +150,19 @@ export class Uploader {
   #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
     const { device } = this.#gpu
     const elements = bytes.length / ELEMENT_BYTES[to.from]
+    // Bound where it goes, as the whole may be more than a binding holds.
+    const target = ELEMENT_BYTES[to.to]
     const first = to.start + offset / ELEMENT_BYTES[to.from]
+    const from = Math.floor((first * target) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size ?? Infinity) - from
+    const result = { buffer: to.place.buffer, offset: (to.place.offset ?? 0) + from, size }
     device.queue.writeBuffer(this.#staging, 0, bytes)
     if (to.scales)
       device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
-    device.queue.writeBuffer(this.#sizes, 0, new Uint32Array([elements, first, to.part, 0]))
+    device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first - from / target, to.part, 0]))
     const encoder = device.createCommandEncoder({ label: 'convert' })
     const pass = encoder.beginComputePass({ label: 'convert' })
-    this.#dispatch(pass, to, { source: { buffer: this.#staging }, result: to.place }, 0, elements)
+    this.#dispatch(pass, to, { source: { buffer: this.#staging }, result, size: { buffer: this.#size } }, elements)
     pass.end()
     device.queue.submit([encoder.finish()])
   }
@@ -138,14 +171,12 @@ export class Uploader {
     pass: GPUComputePassEncoder,
     { from, to }: Destination,
     own: Readonly<Record<string, GPUBufferBinding>>,
-    sizeAt: number,
     E: number,
   ): void {
     const kernel = this.#conversions.find((entry) => entry.from === from && entry.to === to)?.kernel
     const compiled = kernel && this.#pipelines.get(kernel)
     if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
-    const size = { buffer: this.#sizes, offset: sizeAt, size: 16 }
-    const all: Readonly<Record<string, GPUBufferBinding>> = { ...own, status: { buffer: this.#status }, size }
+    const all: Readonly<Record<string, GPUBufferBinding>> = { ...own, status: { buffer: this.#status } }
     const entries = kernel.bindings.map(({ name }, binding) => {
       const resource = all[name]
       if (!resource) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
@@ -159,11 +190,13 @@ export class Uploader {
   /** Looks at what was written as it was stored, waits for all writes, and tells what is wrong with them. */
   async finish(destinations: readonly Destination[]): Promise<Findings> {
     const { device, memory } = this.#gpu
-    const { MAP_READ, COPY_DST } = GPUBufferUsage
+    const { MAP_READ, UNIFORM, COPY_DST } = GPUBufferUsage
     const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
+    const windows = destinations.flatMap((to) => windowsOf(to, device.limits.maxStorageBufferBindingSize))
+    const sizes = memory.create('upload windows', (windows.length + 1) * SIZE_STRIDE, UNIFORM | COPY_DST)
     try {
       const encoder = device.createCommandEncoder({ label: 'upload status' })
-      this.#look(encoder, destinations)
+      this.#look(encoder, windows, sizes)
       encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
       device.queue.submit([encoder.finish()])
       await readback.mapAsync(GPUMapMode.READ)
@@ -174,24 +207,23 @@ export class Uploader {
       return findings
     } finally {
       memory.destroy(readback)
+      memory.destroy(sizes)
     }
   }
 
-  #look(encoder: GPUCommandEncoder, destinations: readonly Destination[]): void {
-    const sizes = new Uint32Array(((destinations.length + 1) * SIZE_STRIDE) / 4)
+  #look(encoder: GPUCommandEncoder, windows: readonly Window[], sizes: GPUBuffer): void {
+    const all = new Uint32Array((windows.length * SIZE_STRIDE) / 4)
     const pass = encoder.beginComputePass({ label: 'finite' })
-    for (const to of destinations) {
-      if (to.from !== to.to || to.from === 'i8') continue // converted ones were looked at; int8 has no NaN
-      const words = (to.tensor.end - to.tensor.begin) / 4
-      const sizeAt = (to.part + 1) * SIZE_STRIDE
-      sizes.set([words, (to.start * ELEMENT_BYTES[to.to]) / 4, to.part], sizeAt / 4)
-      this.#dispatch(pass, to, { weights: to.place }, sizeAt, words)
-    }
+    windows.forEach(({ to, offset, size, words, first }, i) => {
+      all.set([words, first, to.part], (i * SIZE_STRIDE) / 4)
+      const weights = { buffer: to.place.buffer, offset, size }
+      this.#dispatch(pass, to, { weights, size: { buffer: sizes, offset: i * SIZE_STRIDE, size: 16 } }, words)
+    })
     pass.end()
-    this.#gpu.device.queue.writeBuffer(this.#sizes, 0, sizes)
+    this.#gpu.device.queue.writeBuffer(sizes, 0, all)
   }
 
   dispose(): void {
-    for (const buffer of [this.#staging, this.#sizes, this.#status]) this.#gpu.memory.destroy(buffer)
+    for (const buffer of [this.#staging, this.#size, this.#status]) this.#gpu.memory.destroy(buffer)
   }
 }

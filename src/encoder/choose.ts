@@ -61,15 +61,18 @@ async function planWith(
   matrix: MatrixShape | null,
   options: LoadOptions,
 ): Promise<ChosenPlan> {
-  const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
-    gpu.device.limits
+  const {
+    maxComputeWorkgroupStorageSize: workgroupBytes,
+    maxComputeInvocationsPerWorkgroup: invocations,
+    maxStorageBufferBindingSize: bindingBytes,
+  } = gpu.device.limits
   const { software } = gpu.info
   const stretched = isStretched(positions)
   const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
   const heads = networks || stretched ? await import('../graph/heads.js') : null
   const kernels = await KernelCatalog.open({ arithmetic, software, matrix, workgroupBytes, invocations })
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
-  const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, heads })
+  const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, bindingBytes, heads })
   const start = performance.now()
   const { choices, pipelines } = await tuned(gpu, guess, options)
   const tuneMs = performance.now() - start

@@ -9,8 +9,9 @@ import type { HeadTables, RunTable } from './tables.js'
 import type { PlannedWeight, WeightFormat } from './weights.js'
 
 export type Operand =
-  | { readonly kind: 'value'; readonly value: Value }
-  | { readonly kind: 'weight'; readonly index: number }
+  | { readonly kind: 'value'; readonly value: Value; readonly from?: number }
+  /** All of it, or `size` bytes from byte `from` on. */
+  | { readonly kind: 'weight'; readonly index: number; readonly from?: number; readonly size?: number }
   /** Of the plan's tables. */
   | { readonly kind: 'table'; readonly index: number }
 
@@ -51,6 +52,8 @@ export interface PlanChoices {
   /** How the checkpoint stores a parameter. */
   readonly stored: (name: string) => WeightFormat
   readonly kernels: KernelCatalog
+  /** Bytes of the largest binding; larger weights are multiplied by in parts. Default: any. */
+  readonly bindingBytes?: number
   /** What plans and feeds heads and stretched positions, where the network has any. */
   readonly heads?: typeof import('./heads.js') | null
 }
@@ -60,9 +63,9 @@ export function planNetwork(network: Network, choices: PlanChoices): Plan {
   const known = shapes(network) // checks that shapes fit together
   const fused = fuse(network)
   const planner = new StepPlanner(network, known, fused, choices)
-  const steps = fused.map((step) => planner.plan(step))
+  const steps = fused.flatMap((step) => planner.plan(step))
   const tokens = network.outputs[0].value
-  const after = (value: Value) => fused.findIndex(({ out }) => out === value)
+  const after = (value: Value) => steps.findLastIndex(({ label }) => label === value)
   return {
     steps,
     towerSteps: after(tokens) + 1,

@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import type { Alternatives } from '../gpu/catalog.js'
-import type { Kernel } from '../gpu/kernel.js'
+import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import type { Network, Value } from '../model/network.js'
 import type { FusedStep } from './fuse.js'
 import type { Operand, PlanChoices, Step } from './plan.js'
@@ -40,12 +40,14 @@ export class StepPlanner {
     }
   }
 
-  plan(step: FusedStep): Step {
-    const { alternatives, operands } = this.#specialise(step)
-    const [kernel] = alternatives
+  /** One dispatch, or several where a weight is too large to be bound as a whole. */
+  plan(step: FusedStep): Step[] {
     const { rows } = this.shapeOf(step.kind === 'cross_attention' ? step.k : step.out)
-    const all = { ...operands, y: this.value(step.out), size: this.table({ kind: 'size', rows }) }
-    return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
+    return this.#specialise(step).map(({ alternatives, operands }) => {
+      const [kernel] = alternatives
+      const all = { y: this.value(step.out), size: this.table({ kind: 'size', rows }), ...operands }
+      return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
+    })
   }
 
   shapeOf(value: Value): Shape {
@@ -64,16 +66,16 @@ export class StepPlanner {
     return this.#merged.get(value) ?? value
   }
 
-  #specialise(step: FusedStep): Specialised {
+  #specialise(step: FusedStep): readonly Specialised[] {
     const { kernels, precision } = this.#choices
     switch (step.kind) {
       case 'patch_embed':
-        return this.#patchEmbed(step)
+        return [this.#patchEmbed(step)]
       case 'layer_norm': {
         const { eps, out, weight, bias } = step
         const alternatives = kernels.layerNorm({ C: this.shapeOf(out).columns, eps, output: this.typeOf(out) })
         const own = { weight: this.weights.vector([weight]), bias: this.weights.vector([bias]) }
-        return { alternatives, operands: { x: this.value(step.x), ...own } }
+        return [{ alternatives, operands: { x: this.value(step.x), ...own } }]
       }
       case 'matmul':
         return this.#matmul(step)
@@ -81,11 +83,11 @@ export class StepPlanner {
         const { heads, headSize, within, qkv } = step
         const alternatives = kernels.attention({ heads, headSize, type: precision })
         const tiles = this.table({ kind: 'tiles', rows: this.shapeOf(qkv).rows, within })
-        return { alternatives, operands: { qkv: this.value(qkv), tiles } }
+        return [{ alternatives, operands: { qkv: this.value(qkv), tiles } }]
       }
       default:
         if (!this.#choices.heads) throw new SovitError('SHADER', `'${step.out}' needs what plans heads.`)
-        return this.#choices.heads.planHead(step, this)
+        return [this.#choices.heads.planHead(step, this)]
     }
   }
 
@@ -107,22 +109,32 @@ export class StepPlanner {
     return { alternatives, operands: { pixels, patches, weight, bias, table } }
   }
 
-  #matmul(step: Fused<'matmul'>): Specialised {
+  #matmul(step: Fused<'matmul'>): readonly Specialised[] {
     const { x, out, epilogue, residual } = step
     const weight = this.weights.matrix(step.weights)
     const form = this.weights.format(weight)
-    const alternatives = this.#choices.kernels.matmul({
-      K: step.weights[0]?.shape[1] ?? 0,
-      N: this.shapeOf(out).columns,
-      weight: form,
-      input: this.#learned.has(x) ? 'f32' : this.typeOf(x),
-      output: this.typeOf(out),
-      epilogue,
-    })
     const bias = this.weights.biases(step.biases, step.weights, form)
-    // Every product binds a residual; those without one do not read it.
-    const operands = { x: this.value(x), weight, bias, residual: residual === null ? bias : this.value(residual) }
-    return { alternatives, operands }
+    const K = step.weights[0]?.shape[1] ?? 0
+    const stride = this.shapeOf(out).columns
+    const input = this.#learned.has(x) ? 'f32' : this.typeOf(x)
+    const output = this.typeOf(out)
+    const rowBytes = K * ELEMENT_BYTES[form]
+    // The scales of int8 lie behind all biases; no such matrix is that large.
+    const most = form === 'i8' ? Infinity : this.#choices.bindingBytes
+    return partsOf(stride, rowBytes, most).map(([first, N]) => {
+      const spec = { K, N, weight: form, input, output, epilogue, stride }
+      const part = <T extends Operand>(operand: T, elementBytes: number): T =>
+        first === 0 ? operand : { ...operand, from: first * elementBytes }
+      const own = {
+        x: this.value(x),
+        weight: N < stride ? { ...weight, from: first * rowBytes, size: N * rowBytes } : weight,
+        bias: part(bias, 4),
+        // Every product binds a residual; those without one do not read it.
+        residual: part(residual === null ? bias : this.value(residual), 4),
+        y: part(this.value(out), ELEMENT_BYTES[output]),
+      }
+      return { alternatives: this.#choices.kernels.matmul(spec), operands: own }
+    })
   }
 
   only(kernel: Kernel): Alternatives {
@@ -138,6 +150,16 @@ export class StepPlanner {
     const known = this.tables.findIndex((one) => sameTable(one, table))
     return { kind: 'table', index: known >= 0 ? known : this.tables.push(table) - 1 }
   }
+}
+
+/** Where parts of a matrix begin: `minStorageBufferOffsetAlignment` of every device, in f16 columns of the result. */
+const PART_ROWS = 128
+
+/** [first row, rows] of the parts of a matrix of N rows that can each be bound. */
+function partsOf(N: number, rowBytes: number, most = Infinity): readonly (readonly [number, number])[] {
+  if (N * rowBytes <= most) return [[0, N]]
+  const rows = Math.max(PART_ROWS, Math.floor(most / rowBytes / PART_ROWS) * PART_ROWS)
+  return Array.from({ length: Math.ceil(N / rows) }, (_, i) => [i * rows, Math.min(rows, N - i * rows)])
 }
 
 /** The shapes of products that are stacked, which the network does not name. */

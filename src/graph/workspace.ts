@@ -150,13 +150,15 @@ export class Workspace {
   #operand(operand: Operand): GPUBufferBinding {
     switch (operand.kind) {
       case 'value':
-        return { buffer: this.buffer(operand.value) }
+        return { buffer: this.buffer(operand.value), offset: operand.from ?? 0 }
       case 'table':
         return { buffer: this.#table(operand.index) }
       case 'weight': {
         const place = this.#weights[operand.index]
         if (!place) throw new SovitError('BAD_CONFIG', `Weight ${operand.index} was not uploaded.`)
-        return place
+        const { buffer, offset = 0, size = buffer.size - offset } = place
+        const { from = 0, size: part = size - from } = operand
+        return { buffer, offset: offset + from, size: part }
       }
     }
   }

@@ -14,6 +14,8 @@ export interface MatmulSpec {
   readonly input: 'f32' | 'f16'
   readonly output: 'f32' | 'f16'
   readonly epilogue: Epilogue
+  /** Columns of `y` and `residual`, where these N are a part of them. Default N. */
+  readonly stride?: number
 }
 
 /** A shader, and how it divides the work. Tiles of one arithmetic give the same bits. */
@@ -79,13 +81,20 @@ export function ranked(tiles: readonly MatmulTile[], { N }: Pick<MatmulSpec, 'N'
  * @throws SovitError `SHADER` when K or N is not a multiple of 4.
  */
 export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
-  const { K, N, weight, input, output, epilogue } = spec
+  const { K, N, weight, input, output, epilogue, stride = N } = spec
   requireMultipleOf4('matmul', { K, N })
   return {
     name: tile.name,
     variant: tile.variant,
     code: specialise(tile.code, {
-      consts: { K: u32(K), N: u32(N), EPILOGUE: epilogue.toUpperCase(), WEIGHT: weightConst(weight), ...tile.consts },
+      consts: {
+        K: u32(K),
+        N: u32(N),
+        ...(stride !== N && { Y_COLUMNS: u32(stride) }),
+        EPILOGUE: epilogue.toUpperCase(),
+        WEIGHT: weightConst(weight),
+        ...tile.consts,
+      },
       aliases: { In: input, Out: output, ...tile.aliases },
       subgroupSize: tile.subgroupSize,
     }),
@@ -94,11 +103,11 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
       { name: 'x', access: 'read', type: input, shape: ['P', 'K'] },
       { name: 'weight', access: 'read', type: weight, shape: ['N', 'K'] },
       { name: 'bias', access: 'read', type: 'f32', shape: weight === 'i8' ? [2, 'N'] : ['N'] },
-      { name: 'residual', access: 'read', type: 'f32', shape: epilogue === 'residual' ? ['P', 'N'] : ['N'] },
-      { name: 'y', access: 'write', type: output, shape: ['P', 'N'] },
+      { name: 'residual', access: 'read', type: 'f32', shape: epilogue === 'residual' ? ['P', 'stride'] : ['N'] },
+      { name: 'y', access: 'write', type: output, shape: ['P', 'stride'] },
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
-    dims: { K, N },
+    dims: { K, N, stride },
     workgroupBytes: tile.workgroupBytes,
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(N / tile.columns), Math.ceil(P / tile.rows), 1],

@@ -158,4 +158,26 @@ describe('the plan', () => {
       expect(read, label).not.toContain(written[0])
     }
   })
+
+  test('a weight larger than a binding is multiplied by in parts, which make its columns in turn', () => {
+    const bindingBytes = 1e6 // fc1 has 4304 rows of 2304 bytes
+    const parts = planNetwork(network, { precision: 'f32', stored: () => 'bf16', kernels, bindingBytes })
+    expect(parts.towerSteps).toBe(parts.steps.length)
+    expect(parts.taps.map(({ step }) => parts.steps[step]?.label)).toEqual(network.taps)
+    const fc1 = parts.steps.filter(({ label }) => label === 'layer.0/gelu')
+    expect(fc1.length).toBe(Math.ceil(4304 / 384))
+    let rows = 0
+    for (const { kernel, operands } of fc1) {
+      const of = (name: string) => operands[kernel.bindings.findIndex((binding) => binding.name === name)]
+      const N = kernel.dims.N ?? 0
+      expect(kernel.dims.stride).toBe(4304)
+      expect(of('weight')).toMatchObject({ from: rows * 2304, size: N * 2304 })
+      expect(N * 2304).toBeLessThanOrEqual(bindingBytes)
+      // Every binding begins where a device lets one begin.
+      if (rows > 0) expect([of('y'), of('bias')]).toMatchObject([{ from: rows * 4 }, { from: rows * 4 }])
+      expect((rows * 4) % 256).toBe(0)
+      rows += N
+    }
+    expect(rows).toBe(4304)
+  })
 })
