@@ -2,6 +2,7 @@
 import { SovitError } from '../errors.js'
 import { decodeUtf8, duplicateKey, isObject } from './json.js'
 
+export const INDEX = 'model.safetensors.index.json'
 /** As `@huggingface/hub`. The largest published models have fewer than 200. */
 const MAX_SHARDS = 10_000
 
@@ -41,6 +42,11 @@ function isSafeName(shard: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._+-]*\.safetensors$/.test(shard)
 }
 
-export function badIndex(file: string, what: string, cause?: unknown): SovitError {
+/** The index of a checkpoint names a shard for a tensor that is not in it. */
+export function notInShard(checkpoint: string, shard: string, tensor: string): SovitError {
+  return badIndex(`${INDEX} of ${checkpoint}`, `it says that ${shard} holds ${tensor}, but the file does not`)
+}
+
+function badIndex(file: string, what: string, cause?: unknown): SovitError {
   return new SovitError('BAD_INDEX', `${file} is broken: ${what}. Download the checkpoint again.`, { cause })
 }

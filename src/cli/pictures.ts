@@ -3,9 +3,10 @@ import { readSafetensors, type TensorInMemory } from '../checkpoint/safetensors-
 import type { DescribedTower } from '../encoder/describe.js'
 import type { Encoding } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
-import { toRgb } from '../image/decode.js'
+import { preprocess } from '../image/preprocess.js'
 import { checkPixels } from '../image/ready.js'
-import { preprocess, targetsOf } from '../image/preprocess.js'
+import { toRgb } from '../image/rgb.js'
+import { targetsOf } from '../image/targets.js'
 import type { PixelValues, PreprocessOptions } from '../image/types.js'
 import { mergedPatches } from '../model/config.js'
 

@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/device.js'
 import type { RunSizes } from '../gpu/kernel.js'
-import { isVerticalFirst, makeTaps, type Taps } from './resize.js'
+import { isVerticalFirst, makeTaps, type Taps } from './taps.js'
 import type { Size, Target } from './types.js'
 
 /** A resize, to be done on the device in two passes over each cell of its result. */

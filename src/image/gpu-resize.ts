@@ -7,8 +7,8 @@ import { allocating } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import { bitmapStride, copyBitmap, keepsBitmaps } from './gpu-bitmap.js'
 import { betweenOf, OFFSET_IN_SIZE, RecentPasses, tableOnGpu, type Pass, type Resizing } from './gpu-passes.js'
-import { isVerticalFirst } from './resize.js'
-import { cellsOf, NORMALISED } from './preprocess.js'
+import { isVerticalFirst } from './taps.js'
+import { cellsOf, NORMALISED } from './targets.js'
 import type { DecodedPicture, Piece, RawPixels, Target } from './types.js'
 
 type Pipelines = ReadonlyMap<Kernel, Pipeline>

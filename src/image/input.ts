@@ -1,7 +1,7 @@
 import type { PixelSource } from '../graph/batch.js'
-import { readRgb, withDecoded, type DecodeOptions } from './decode.js'
+import { withDecoded, type DecodeOptions } from './decode.js'
 import type { GpuResizer } from './gpu-resize.js'
-import { preprocess, targetsOf } from './preprocess.js'
+import { targetsOf } from './targets.js'
 import type { ImageInput, Piece, PixelValues, PreprocessOptions } from './types.js'
 
 /** Pixel values, here or on the device. */
@@ -25,8 +25,8 @@ export async function toPieces(
     const targets = await targetsOf(picture, options)
     const takes = resizer !== null && !isVideoFrame(input) && (await resizer.takes(picture, targets))
     if (takes) return resizer.resize(picture, targets)
-    const image = readRgb(picture)
-    return targets.flatMap((target) => preprocess(image, target))
+    // Of a file of its own, as GPUs take most pictures.
+    return (await import('./preprocess.js')).preprocessAll(picture, targets)
   })
 }
 

@@ -72,3 +72,28 @@ function problemOf({ name: canonical, shape }: ExpectedTensor, found: TensorShap
   const has = `[${found.shape.join(', ')}]`
   return { code: 'TENSOR_SHAPE', what: `Tensor ${name} has the shape ${has}, expected ${expected}.` } as const
 }
+
+/** A checkpoint's names lack one that was asked for. */
+export function noTensor(name: string, names: readonly string[], checkpoint: string): SovitError {
+  const near = nearest(name, names).map((other) => JSON.stringify(other))
+  const among = `${checkpoint} has no tensor ${JSON.stringify(name)} among its ${names.length}`
+  const message = near.length > 0 ? `${among}; the nearest are ${near.join(', ')}` : among
+  return new SovitError('TENSOR_MISSING', `${message}. Check that it is the right checkpoint, and complete.`)
+}
+
+/** The three names that share most with `name` at both ends. */
+function nearest(name: string, names: readonly string[]): string[] {
+  const likeness = (other: string): number => {
+    const most = Math.min(name.length, other.length)
+    let head = 0
+    while (head < most && name[head] === other[head]) head++
+    let tail = 0
+    while (tail < most - head && name.at(-1 - tail) === other.at(-1 - tail)) tail++
+    return head + tail
+  }
+  return names
+    .map((other) => ({ other, score: likeness(other) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, 3)
+    .map(({ other }) => other)
+}

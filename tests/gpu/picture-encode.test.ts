@@ -1,8 +1,9 @@
 /** Pictures of any kind through the encoder: the device's way gives the tokens of the CPU's way, and leaves nothing. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { VisionEncoder, type EncodeInput, type RawPixels } from '../../src/index.js'
-import { preprocess, targetsOf } from '../../src/image/preprocess.js'
-import { rgbOf } from '../../src/image/raw.js'
+import { preprocess } from '../../src/image/preprocess.js'
+import { targetsOf } from '../../src/image/targets.js'
+import { rgbOf } from '../../src/image/rgb.js'
 import { folderOf } from '../support/checkpoint.js'
 import { testGpu } from '../support/device.js'
 import { failure } from '../support/failure.js'

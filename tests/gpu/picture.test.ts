@@ -1,9 +1,11 @@
 /** Pictures resized on the device, against the CPU path, which unit tests hold to Pillow: equal in every bit. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Gpu } from '../../src/gpu/device.js'
-import { toRgb, withDecoded } from '../../src/image/decode.js'
+import { withDecoded } from '../../src/image/decode.js'
+import { toRgb } from '../../src/image/rgb.js'
 import { GpuResizer } from '../../src/image/gpu-resize.js'
-import { preprocess, targetsOf } from '../../src/image/preprocess.js'
+import { preprocess } from '../../src/image/preprocess.js'
+import { targetsOf } from '../../src/image/targets.js'
 import type {
   DecodedPicture,
   ImageInput,

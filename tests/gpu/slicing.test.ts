@@ -1,7 +1,8 @@
 /** Sliced pictures through the encoder: pieces in their order, and packed bit for bit what each is alone. */
 import { afterAll, beforeAll, expect, expectTypeOf, test } from 'vitest'
-import { toRgb } from '../../src/image/decode.js'
-import { preprocess, targetsOf } from '../../src/image/preprocess.js'
+import { toRgb } from '../../src/image/rgb.js'
+import { preprocess } from '../../src/image/preprocess.js'
+import { targetsOf } from '../../src/image/targets.js'
 import { VisionEncoder, type Encoding, type RgbImage } from '../../src/index.js'
 import { testGpu } from '../support/device.js'
 import { fixtureBytes, fixtureJson } from '../support/fixture.js'

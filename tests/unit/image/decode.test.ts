@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { toRgb } from '../../../src/image/decode.js'
+import { toRgb } from '../../../src/image/rgb.js'
 import { fingerprint, FOLDER, goldens, readPicture } from './goldens.js'
 
 const code = (name: string, message = /./) =>
@@ -129,7 +129,7 @@ it('names the package to install when sharp is missing, and reads PNGs without i
   vi.doMock('sharp', () => {
     throw new Error("Cannot find package 'sharp'")
   })
-  const fresh = await import('../../../src/image/decode.js')
+  const fresh = await import('../../../src/image/rgb.js')
   await expect(fresh.toRgb(`${FOLDER}/grey.jpg`)).rejects.toThrow(code('MISSING_PACKAGE', /npm install sharp/))
   await expect(fresh.toRgb(`${FOLDER}/shapes.png`)).resolves.toMatchObject({ width: 200 })
   vi.doUnmock('sharp')
