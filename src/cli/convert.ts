@@ -72,8 +72,12 @@ async function write(
   const origin = kept.length > 0 ? Object.fromEntries(kept) : originOf(ref)
   const how = { weights, metadata: towerRecord(origin, model, weights) }
   return writeTower(out, [...toStore.values()], how, (sinks) => {
-    const sinkOf = (tensor: TensorInfo) => sinks.get(toStore.get(tensor) as TensorToStore)
-    return checkpoint.stream(toStore.keys(), ({ tensor, bytes, offset }) => sinkOf(tensor)?.(bytes, offset), reading)
+    const sinkOf = new Map([...toStore].map(([tensor, stored]) => [tensor, sinks.get(stored)]))
+    return checkpoint.stream(
+      toStore.keys(),
+      ({ tensor, bytes, offset }) => sinkOf.get(tensor)?.(bytes, offset),
+      reading,
+    )
   })
 }
 
