@@ -42,6 +42,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'minicpmv-2_6': { family: 'minicpm-v', resampler: { queries: 8, width: 256 } },
   'minicpmv-4_5': { family: 'minicpm-v', resampler: { queries: 8, width: 256 } },
   'minicpmv-2_5': { family: 'minicpm-v-2.5', resampler: { queries: 6, width: 128 } },
+  idefics2: { family: 'idefics2' },
+  'siglip-980': { family: 'siglip', pooling: { mlp: 20 } },
   'siglip-map': { family: 'siglip', pooling: { mlp: 20 } },
   'siglip2-fixed': { family: 'siglip2', pooling: { mlp: 28 }, resample: 'bilinear' },
   'siglip2-naflex': { family: 'naflex', pooling: { mlp: 20 }, resample: 'bilinear', embedding: 'linear' },
