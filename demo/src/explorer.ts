@@ -38,15 +38,6 @@ export function showPicture(image: ImageBitmap): void {
   views.cosine.reset(aspect)
 }
 
-/** Takes tokens away that are not of the model in use. */
-export function clearTokens(): void {
-  shown = null
-  views.picture.forgetPatches()
-  views.pca.reset()
-  views.cosine.reset()
-  byId('grid-note', HTMLSpanElement).textContent = 'and its patches'
-}
-
 /** Shows the patch grid, the tokens as colours, and the likeness to the patch in the middle. */
 export function showTokens(tokens: Tokens): void {
   shown = tokens

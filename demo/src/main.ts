@@ -1,6 +1,6 @@
 import { builtInModel, SovitError, VisionEncoder, type SovitErrorCode } from 'sovit'
 import { byId, painted } from './dom.js'
-import { clearTokens, showPicture, showTokens, startExplorer } from './explorer.js'
+import { showPicture, showTokens, startExplorer } from './explorer.js'
 import { showEncodeFacts, showModelFacts } from './facts.js'
 import { formatTime } from './format.js'
 import { leftBehind, refreshKept, startKept } from './kept.js'
@@ -14,7 +14,7 @@ import {
 import { startLoad, type Model } from './models.js'
 import type { Coverage, Grid } from './patch-view.js'
 import { choosePicture, startPictures } from './pictures.js'
-import { setSize, startSettings, type Size } from './settings.js'
+import { startSettings, type Size } from './settings.js'
 import { cancellable, hideAlert, showAlert, showBusy, showDone, showNote, stopRunning } from './status.js'
 import { showUnsupported } from './unsupported.js'
 
@@ -124,29 +124,19 @@ async function encodePicture(): Promise<void> {
     const encoding = await encoder.encode(picture, { size: target })
     const ms = performance.now() - start
     if (mine !== encodes) return
-    showTokens({ ...encoding, coverage: coverage(encoding.grid, encoder.model.config.patch, target) })
+    showTokens({ ...encoding, coverage: coverage(encoding.grid, tokenSide(encoder), target) })
     showEncodeFacts(encoder, encoding, ms)
     if (!loading) showDone(`${encoding.dims[0]} tokens in ${formatTime(ms)}`)
   } catch (error) {
-    if (mine === encodes) encodeFailed(encoder, error)
+    if (mine === encodes) failed(error, 'Choose another picture', choosePicture)
   } finally {
     if (mine === encodes) stage.removeAttribute('aria-busy')
   }
 }
 
-/** Some networks have positions for pictures of one size only: then that size is the way out. */
-function encodeFailed({ model: { config } }: VisionEncoder, error: unknown): void {
-  if (codeOf(error) !== 'BAD_POSITIONS') {
-    failed(error, 'Choose another picture', choosePicture)
-    return
-  }
-  clearTokens()
-  if (!loading) showDone('This model needs another size')
-  const side = config.table * config.patch
-  const why = `it has positions for ${config.table} × ${config.table} patches`
-  showAlert(`This model takes ${side} × ${side} pixels only: ${why}.`, `Encode at ${side} × ${side}`, () => {
-    setSize({ height: side, width: side })
-  })
+/** Pixels on a side of what a token stands for: a patch, or 2×2 of them where the tower merges such (MiniCPM-V 4.6). */
+function tokenSide({ model: { config } }: VisionEncoder): number {
+  return config.patch * (config.merger?.mode === '16x' ? 2 : 1)
 }
 
 /** Pixels beyond the last whole patch are ignored; only a side asked for in pixels can have such. */

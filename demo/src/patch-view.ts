@@ -47,19 +47,12 @@ export class PatchView {
   }
 
   /** Empties the view, keeping its place for a picture of this aspect (width / height). */
-  reset(aspect = this.aspect): void {
+  reset(aspect: number): void {
     this.aspect = aspect
     this.layer = null
     this.grid = null
     this.marks = []
     this.fit()
-  }
-
-  /** Leaves the picture as it is. */
-  forgetPatches(): void {
-    this.grid = null
-    this.marks = []
-    this.draw()
   }
 
   setGrid(grid: Grid, coverage: Coverage): void {

@@ -28,16 +28,6 @@ export function startSettings(events: SettingsEvents): void {
   startCustomSize(events)
 }
 
-/** Chooses a size in pixels, as if it were typed in. */
-export function setSize({ height, width }: { readonly height: number; readonly width: number }): void {
-  const radio = byId('settings', HTMLFormElement).querySelector<HTMLInputElement>('input[name=size][value=custom]')
-  if (radio) radio.checked = true
-  showSizeNote('custom')
-  byId('size-height', HTMLInputElement).value = String(height)
-  byId('size-width', HTMLInputElement).value = String(width)
-  byId('size-apply', HTMLButtonElement).click()
-}
-
 function showSize(value: string, { onSize }: SettingsEvents): void {
   showSizeNote(value)
   if (value === '448') onSize(448)

@@ -121,17 +121,17 @@ test('shows how far a load by name is, and cancels it at once', async () => {
   await encodeAt(page, 70, 70)
 })
 
-test('goes on where it was, and offers the only size that the model takes', async () => {
+test('goes on where it was', async () => {
   hub.release()
   const before = hub.bytes
   hub.answered = []
   await loadByName()
-  await action('Encode at 224 × 224').waitFor()
-  expect(await text('fact-tokens')).toBe('–')
-  expect(hub.answered).toEqual([`${LAST} 2808-187815`])
-  await shoot('positions-light')
-  await action('Encode at 224 × 224').click()
+  await shows('fact-model', NAME)
   await encoded(page)
+  await shows('fact-tokens', '25')
+  expect(hub.answered).toEqual([`${LAST} 2808-187815`])
+  await shoot('loaded-light')
+  await encodeAt(page, 224, 224)
   await shows('fact-tokens', TOKENS)
   expect(await text('fact-model')).toBe(NAME)
   expect(await kind()).toBe('name')
