@@ -47,6 +47,8 @@ export default defineConfig({
       input: {
         index: 'src/index.ts',
         features: 'src/features/index.ts',
+        worker: 'src/worker/index.ts',
+        'worker-entry': 'src/worker/worker-entry.ts',
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
       },

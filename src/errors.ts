@@ -60,6 +60,8 @@ export type SovitErrorCode =
   | 'MISSING_PACKAGE'
   /** A file could not be written. */
   | 'WRITE'
+  /** There are no web workers here, or one could not be started, or it ended. */
+  | 'WORKER'
 
 /**
  * The error of this library: what happened, both numbers where numbers disagree, and the way out.

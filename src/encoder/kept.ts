@@ -4,6 +4,8 @@ import { SovitError } from '../errors.js'
 import { keptWeights } from './load.js'
 import type { LoadOptions } from './types.js'
 
+export { persist } from './persist.js'
+
 /** What tells what is kept of a source: the options that it was loaded with. */
 export type KeptOptions = Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'>
 
@@ -54,12 +56,6 @@ export async function clear(source?: ModelSource, { cache = true, ...where }: Ke
 
 /** The same file that loads import. */
 const stores = () => import('../checkpoint/cache.js')
-
-export async function persist(): Promise<boolean> {
-  // Insecure pages and Node have none, whatever the types say.
-  const { storage } = (globalThis.navigator as { readonly storage?: StorageManager } | undefined) ?? {}
-  return (await storage?.persist()) ?? false
-}
 
 /** Where a checkpoint's files lie: a folder, or a file and config.json beside it; nothing for what is local. */
 async function addressesOf(source: ModelSource, where: KeptOptions): Promise<readonly URL[]> {
