@@ -256,7 +256,7 @@ describe('what is sent', () => {
   test('a folder of Files arrives with its folders', () => {
     // By hand: Node clones a File into a Blob.
     const source = { files: [{ file: new File(['x'], 'a'), path: 'folder/a' }] }
-    answerTo({ sovit: 'load', call: 1, source, options: {}, reports: false })
+    void answerTo({ sovit: 'load', call: 1, source, options: {}, reports: false })
     expect(load.mock.calls[0]?.[0]).toMatchObject([{ name: 'a', webkitRelativePath: 'folder/a' }])
   })
 
