@@ -37,9 +37,9 @@ describe('the built package', () => {
   test('imports in Node by its name, and touches no navigator while it does', () => {
     const printed = runModule(`
       Object.defineProperty(globalThis, 'navigator', { get() { throw new Error('navigator was touched') } })
-      const names = await Promise.all([import('sovit'), import('sovit/features')])
+      const names = await Promise.all([import('sovit'), import('sovit/features'), import('sovit/worker')])
       console.log(names.map((module) => Object.keys(module).length > 0).join(), 'VisionEncoder' in names[0])`)
-    expect(printed).toBe('true,true true')
+    expect(printed).toBe('true,true,true true')
   })
 
   test('its library needs no package', () => {
@@ -98,10 +98,17 @@ describe('its types', () => {
       join(folder, 'user.ts'),
       `import { VisionEncoder, type Encoding } from 'sovit'
        import * as features from 'sovit/features'
+       import { VisionEncoder as InWorker } from 'sovit/worker'
        export async function use(picture: Blob): Promise<[number, number, Float32Array, typeof features]> {
          using encoder = await VisionEncoder.load('owner/repo', { precision: 'f32' })
          const { tokens, grid }: Encoding = await encoder.encode(picture)
          return [grid[0], grid[1], tokens, features]
+       }
+       export async function useWorker(picture: Blob, worker: Worker): Promise<Float32Array> {
+         using encoder = await InWorker.load('owner/repo', { worker, onProgress: ({ loaded }) => loaded })
+         // @ts-expect-error: a buffer cannot cross
+         await encoder.encode(picture, { output: 'gpu' })
+         return (await encoder.encode(picture, { transfer: true })).tokens
        }`,
     )
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
