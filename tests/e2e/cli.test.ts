@@ -176,7 +176,7 @@ test('encode writes the tokens of every piece, and where it comes from', () => {
 test('inspect describes a checkpoint', () => {
   const { status, stdout, stderr } = sovit(['inspect', MODEL, '--json'])
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  expect(JSON.parse(stdout)).toMatchObject({ source: MODEL, layers: 2, width: 64, patch: 14, positions: 'table' })
+  expect(JSON.parse(stdout)).toMatchObject({ source: MODEL, layers: 2, width: 64, patch: 14, positions: 'bicubic' })
 })
 
 test('help and version', () => {
