@@ -155,7 +155,8 @@ export class VisionEncoder {
     const all = isList(input) ? input : [input]
     const batches = await this.#enqueue(all, options, options.gpuTime ? 'whole' : undefined)
     const encodings = batches.flatMap(({ images, result }) => encodingsOf(images, result, this.positions, options))
-    return isList(input) || options.size === 'minicpm-v' ? encodings : (encodings[0] ?? encodings)
+    const [only] = encodings
+    return !only || isList(input) || options.size === 'minicpm-v' ? encodings : only
   }
 
   /**

@@ -2,7 +2,7 @@ import { SovitError } from '../errors.js'
 import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
 import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
-import { allocating } from '../gpu/memory.js'
+import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader, type Destination } from './uploader.js'
@@ -12,8 +12,6 @@ import { Uploader, type Destination } from './uploader.js'
  * commit all when the first bytes arrive.
  */
 const BUFFER_BYTES = 16 << 20
-/** `minStorageBufferOffsetAlignment` of every device. */
-const PLACE_ALIGNMENT = 256
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -82,7 +80,7 @@ function allocate(gpu: Gpu, weights: readonly PlannedWeight[], buffers: GPUBuffe
     const { label } = weight
     const size = weightBytes(weight)
     let group = groups.at(-1)
-    const offset = Math.ceil((group?.bytes ?? 0) / PLACE_ALIGNMENT) * PLACE_ALIGNMENT
+    const offset = Math.ceil((group?.bytes ?? 0) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     if (!group || offset + size > most) groups.push((group = { label, bytes: 0, places: [] }))
     const place = { offset: group.places.length > 0 ? offset : 0, size }
     group.places.push(place)

@@ -4,6 +4,7 @@ import type { Gpu } from '../gpu/device.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { convert } from '../gpu/kernels/convert.js'
 import { finite } from '../gpu/kernels/finite.js'
+import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type { Scales } from './scales.js'
 import type { TensorChunk, TensorInfo } from './types.js'
@@ -14,8 +15,6 @@ const STRIDE_BYTES = 16 << 20
 const STAGING_BYTES = 8 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
 const SIZE_STRIDE = 256
-/** `minStorageBufferOffsetAlignment` of every device. */
-const OFFSET_ALIGNMENT = 256
 
 /** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
 const NOT_F16 = 1
@@ -64,12 +63,12 @@ interface Window {
 /** Of what lies there as it was stored: converted values were looked at, and int8 has no NaN. */
 function windowsOf(to: Destination, most: number): readonly Window[] {
   if (to.from !== to.to || to.from === 'i8') return []
-  const step = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+  const step = Math.floor(most / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
   const windows: Window[] = []
   const begin = (to.place.offset ?? 0) + to.start * ELEMENT_BYTES[to.to]
   const end = begin + to.tensor.end - to.tensor.begin
   for (let at = begin; at < end;) {
-    const offset = Math.floor(at / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    const offset = Math.floor(at / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     const next = Math.min(end, offset + step)
     windows.push({ to, offset, size: next - offset, first: (at - offset) / 4, words: (next - at) / 4 })
     at = next
@@ -153,7 +152,7 @@ export class Uploader {
     // Bound where it goes, as the whole may be more than a binding holds.
     const target = ELEMENT_BYTES[to.to]
     const first = to.start + offset / ELEMENT_BYTES[to.from]
-    const from = Math.floor((first * target) / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    const from = Math.floor((first * target) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size ?? Infinity) - from
     const result = { buffer: to.place.buffer, offset: (to.place.offset ?? 0) + from, size }
     device.queue.writeBuffer(this.#staging, 0, bytes)

@@ -4,6 +4,7 @@ import { describeTower } from '../encoder/load.js'
 import type { Encoding, WeightManifest } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
 import { pcaColors } from '../features/index.js'
+import { checkMerged } from '../model/config.js'
 import { GridTables, patchGrid } from '../model/positions.js'
 import { helpOf, parseCommand } from './args.js'
 import type { Command } from './command.js'
@@ -36,10 +37,15 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
     const manifest = request.manifest === undefined ? undefined : await readManifest(request.manifest)
     const { source, options } = openable(model)
     const tower = await describeTower(source, { ...options, ...request.tower, cache, signal })
-    const { patch, table } = tower.model.config
+    const { config } = tower.model
+    const { patch, table } = config
     const pictures = await picturesOf(request, tower, signal)
     const grids = await GridTables.open(table, tower.positions)
-    for (const { pixels } of pictures) grids.positions(patchGrid(pixels, patch))
+    for (const { pixels } of pictures) {
+      const grid = patchGrid(pixels, patch)
+      checkMerged(grid, config)
+      grids.positions(grid)
+    }
     if (pca !== undefined && pictures.length !== 1) {
       throw new SovitError(
         'BAD_OPTION',

@@ -1,5 +1,6 @@
 import type { LoadOptions } from '../encoder/types.js'
 import { LAYOUT_NAMES } from '../model/layouts.js'
+import { POSITION_MODES } from '../model/positions.js'
 import { choice, count, type Parsed } from './args.js'
 
 /** What is read of a checkpoint, for every command that reads one. */
@@ -9,16 +10,7 @@ export const CHECKPOINT_OPTIONS = {
   merge: { value: 'M', help: '4x, 16x: mode of the merger of the newest towers; default by config.json' },
 } as const
 
-const POSITIONS = [
-  'auto',
-  'table',
-  'navit',
-  'navit-float32',
-  'bicubic',
-  'bicubic-antialias',
-  'bilinear-antialias',
-  'row0',
-] as const
+const POSITIONS = ['auto', ...POSITION_MODES] as const
 
 /** How it is run, for commands that run it or tell how. */
 export const NETWORK_OPTIONS = {

@@ -69,7 +69,7 @@ async function planWith(
   const { software } = gpu.info
   const stretched = isStretched(positions)
   const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
-  const heads = networks || stretched ? await import('../graph/heads.js') : null
+  const heads = networks || stretched ? await import('../graph/heads.js') : undefined
   const kernels = await KernelCatalog.open({ arithmetic, software, matrix, workgroupBytes, invocations })
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
   const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, bindingBytes, heads })

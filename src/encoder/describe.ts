@@ -5,7 +5,7 @@ import type { Resample } from '../image/types.js'
 import { checkNetwork, storedTensors } from '../model/check.js'
 import { resolveConfig } from '../model/config.js'
 import { familyOf, positionsOf, resampleOf } from '../model/family.js'
-import { detectLayout, towerPlaces, towerTensors, type Place } from '../model/layouts.js'
+import { detectLayout, LOGIT_NAMES, towerPlaces, towerTensors, type Place } from '../model/layouts.js'
 import type { LoadOptions, ModelInfo, PositionMode } from './types.js'
 
 /** A tower as its headers describe it: nothing of its weights was read yet. */
@@ -25,8 +25,6 @@ export interface DescribedTower {
 
 /** Names of what may lie behind a tower. */
 const HEADS = /(^|\.)(head|attn_pool|resampler|vit_merger|merger)\./
-/** What makes scores of pooled embeddings is read where there are some, for itself (checkpoint/logit-scale.ts). */
-const LOGITS = /^logit_(scale|bias)$/
 /** Its rows tell SigLIP from SigLIP 2 where no config.json does. */
 const VOCABULARY = 'text_model.embeddings.token_embedding.weight'
 
@@ -76,7 +74,8 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
     resample: resampleOf(family),
     tensors: used,
     weightBytes: [...used.values()].reduce((sum, { begin, end }) => sum + end - begin, 0),
-    skipped: names.filter((name) => !read.has(name) && !(config.pooling && LOGITS.test(name))),
+    // The logits' scale and bias are read where embeddings are pooled, for themselves (checkpoint/logit-scale.ts).
+    skipped: names.filter((name) => !read.has(name) && !(config.pooling && LOGIT_NAMES.includes(name))),
     metadata: checkpoint.metadata,
   }
 }

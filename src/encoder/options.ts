@@ -1,5 +1,11 @@
 import { SovitError } from '../errors.js'
+import { POSITION_MODES, type PositionMode } from '../model/positions.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
+
+const POSITIONS = Object.fromEntries(['auto', ...POSITION_MODES].map((mode) => [mode, 0])) as Record<
+  PositionMode | 'auto',
+  0
+>
 
 /** What the types say of options whose other values would be taken for something: JavaScript has no other check. */
 export function checkLoadOptions({ precision, arithmetic, positions, gelu, heads, merge }: LoadOptions): void {
@@ -10,17 +16,6 @@ export function checkLoadOptions({ precision, arithmetic, positions, gelu, heads
   expectOneOf('heads', heads, { all: 0, none: 0 })
   expectOneOf('merge', merge, { '4x': 0, '16x': 0 })
 }
-
-const POSITIONS = {
-  auto: 0,
-  table: 0,
-  navit: 0,
-  'navit-float32': 0,
-  bicubic: 0,
-  'bicubic-antialias': 0,
-  'bilinear-antialias': 0,
-  row0: 0,
-} as const
 
 export function checkEncodeOptions({ resample, output, heads }: EncodeOptions): void {
   expectOneOf('resample', resample, { bicubic: 0, bilinear: 0 })

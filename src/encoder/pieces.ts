@@ -1,8 +1,7 @@
-import { SovitError } from '../errors.js'
 import type { BatchImage } from '../graph/batch.js'
 import type { GpuResizer } from '../image/gpu-resize.js'
 import { freePixels, toPieces } from '../image/input.js'
-import { mergedPatches, type VisionConfig } from '../model/config.js'
+import { checkMerged, mergedPatches } from '../model/config.js'
 import { resampleOf } from '../model/family.js'
 import { patchGrid, type GridTables } from '../model/positions.js'
 import type { EncodeInput, EncodeOptions, Encoding, ModelInfo } from './types.js'
@@ -40,15 +39,4 @@ export async function preparePieces(
     pieces.forEach(freePixels)
     throw error
   }
-}
-
-/** What is merged must be whole squares of patches, as the reference demands. */
-function checkMerged([rows, columns]: readonly [number, number], config: VisionConfig): void {
-  const side = mergedPatches(config)
-  if (rows % side === 0 && columns % side === 0) return
-  throw new SovitError(
-    'IMAGE_SIZE',
-    `A grid of ${rows}×${columns} patches cannot be merged ${config.merger?.mode}: both must be multiples of ${side}. ` +
-      `Use sides of multiples of ${side * config.patch} pixels.`,
-  )
 }

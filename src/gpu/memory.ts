@@ -1,5 +1,8 @@
 import { SovitError } from '../errors.js'
 
+/** `minStorageBufferOffsetAlignment` of every device: where a part of a buffer may be bound. */
+export const BINDING_ALIGNMENT = 256
+
 /**
  * The buffers and textures of one encoder: each is made and destroyed here, so that their number and bytes are known at
  * any time and one call frees them all.

@@ -4,6 +4,7 @@ import type { Rows } from '../model/network.js'
 import { countRows } from './shapes.js'
 import type { Plan } from './plan.js'
 import { fillTable, type TableData } from './tables.js'
+import { sum } from './sum.js'
 
 /** Pixel values that the device has yet to write: [3, height, width], normalised. */
 export interface PixelSource {
@@ -128,8 +129,4 @@ function grouped<I extends BatchImage>(images: readonly I[]): readonly (readonly
     else groups.push([image])
   }
   return groups
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -9,6 +9,7 @@ import { queryTile, type Plan } from './plan.js'
 import { readBuffer, Readbacks } from './readbacks.js'
 import { Recording } from './recording.js'
 import { Workspace, type Dispatch } from './workspace.js'
+import { sum } from './sum.js'
 
 export interface RunOptions {
   /** Also read back every tapped value. */
@@ -93,17 +94,18 @@ export class Executor {
    */
   async submit(images: readonly BatchImage[], options: RunOptions = {}): Promise<{ done: Promise<RunResult> }> {
     const batch = await this.#prepare(images)
-    const outputs = await RunOutputs.create(this.#gpu, this.#readbacks, this.#outputSizes(batch, options))
+    const spans = resultSpans(this.plan, batch, options.tokensOnly)
+    const outputs = await RunOutputs.create(this.#gpu, this.#readbacks, this.#outputSizes(batch, spans, options))
     const start = performance.now()
     try {
       this.#gpu.check() // a dispose during any await has destroyed the buffers
-      await this.#record(batch, outputs, options)
+      await this.#record(batch, spans, outputs, options)
     } catch (error) {
       if (outputs.readback) this.#readbacks.return(outputs.readback)
       outputs.free()
       throw error
     }
-    const done = this.#collect(batch, outputs, start, options)
+    const done = this.#collect(batch, spans, outputs, start, options)
     done.catch(() => undefined) // whoever called this looks at it later
     return { done }
   }
@@ -128,8 +130,8 @@ export class Executor {
     return (this.#batch = { ...tables, dispatches: this.#workspace.dispatches(tables) })
   }
 
-  #outputSizes(batch: CurrentBatch, { taps, keepOnGpu, tokensOnly, timing }: RunOptions) {
-    const parts = resultSpans(this.plan, batch, tokensOnly).flatMap(({ parts }) => parts)
+  #outputSizes(batch: CurrentBatch, spans: readonly ResultSpan[], { taps, keepOnGpu, tokensOnly, timing }: RunOptions) {
+    const parts = spans.flatMap(({ parts }) => parts)
     return {
       readback: keepOnGpu ? null : sum(parts),
       handedOut: keepOnGpu ? parts : [],
@@ -146,7 +148,12 @@ export class Executor {
    * Records and submits the steps: at once, or whenever the work would keep the device busy too long, and then at most
    * one submit ahead of the device, so that an abort takes effect soon.
    */
-  async #record(batch: CurrentBatch, outputs: RunOutputs, options: RunOptions): Promise<void> {
+  async #record(
+    batch: CurrentBatch,
+    spans: readonly ResultSpan[],
+    outputs: RunOutputs,
+    options: RunOptions,
+  ): Promise<void> {
     const { signal, timing, tokensOnly } = options
     const { queue } = this.#gpu.device
     const budget = this.#flopsPerSecond === null ? FIRST_SUBMIT_FLOPS : this.#flopsPerSecond * SUBMIT_SECONDS
@@ -167,7 +174,7 @@ export class Executor {
       const tap = outputs.taps.length > 0 && outputs.taps[this.plan.taps.findIndex(({ step }) => step === index)]
       if (tap) recording.copy(this.#workspace.buffer(dispatch.label), 0, tap, tap.size)
     }
-    this.#recordCopies(recording, resultSpans(this.plan, batch, tokensOnly), outputs)
+    this.#recordCopies(recording, spans, outputs)
     recording.resolveTimer()
     recording.submit()
   }
@@ -190,9 +197,14 @@ export class Executor {
     }
   }
 
-  async #collect(batch: CurrentBatch, outputs: RunOutputs, start: number, options: RunOptions): Promise<RunResult> {
+  async #collect(
+    batch: CurrentBatch,
+    spans: readonly ResultSpan[],
+    outputs: RunOutputs,
+    start: number,
+    options: RunOptions,
+  ): Promise<RunResult> {
     const { timing, tokensOnly, signal } = options
-    const spans = resultSpans(this.plan, batch, tokensOnly)
     const bytes = sum(spans.flatMap(({ parts }) => parts))
     const dispatches = this.#stepsOf(batch, tokensOnly)
     try {
@@ -237,8 +249,4 @@ export class Executor {
 
 function stepTime({ label, kernel, flops }: Dispatch, ms: number): StepTime {
   return { label, kernel: kernel.name, variant: kernel.variant, ms, flops }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -95,6 +95,7 @@ export function fuse(network: Network): readonly FusedStep[] {
         return [{ ...product(out, [sole(y, 'linear')]), epilogue: 'residual', residual: x }]
       }
       default:
+        // The compiler does not see that the kind of what is left is its own op.
         return [{ ...operation, kind: operation.op } as FusedStep]
     }
   })

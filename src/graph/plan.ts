@@ -55,7 +55,7 @@ export interface PlanChoices {
   /** Bytes of the largest binding; larger weights are multiplied by in parts. Default: any. */
   readonly bindingBytes?: number
   /** What plans and feeds heads and stretched positions, where the network has any. */
-  readonly heads?: typeof import('./heads.js') | null
+  readonly heads?: typeof import('./heads.js')
 }
 
 /** Plans `network` for one device and checkpoint. */

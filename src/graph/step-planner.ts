@@ -1,6 +1,7 @@
 import { SovitError } from '../errors.js'
 import type { Alternatives } from '../gpu/catalog.js'
 import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import type { Network, Value } from '../model/network.js'
 import type { FusedStep } from './fuse.js'
 import type { Operand, PlanChoices, Step } from './plan.js'
@@ -152,8 +153,8 @@ export class StepPlanner {
   }
 }
 
-/** Where parts of a matrix begin: `minStorageBufferOffsetAlignment` of every device, in f16 columns of the result. */
-const PART_ROWS = 128
+/** Rows of a matrix by which its parts begin, so that columns of the result, f16 at least, can be bound there. */
+const PART_ROWS = BINDING_ALIGNMENT / 2
 
 /** [first row, rows] of the parts of a matrix of N rows that can each be bound. */
 function partsOf(N: number, rowBytes: number, most = Infinity): readonly (readonly [number, number])[] {

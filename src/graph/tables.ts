@@ -1,3 +1,4 @@
+import { SovitError } from '../errors.js'
 import { attentionTiles } from '../gpu/kernels/attention.js'
 import { sameRows } from './shapes.js'
 import type { Rows } from '../model/network.js'
@@ -52,7 +53,8 @@ export function fillTable(table: RunTable, batch: Batch, queryTile: number, head
     case 'tiles':
       return attentionTiles(segments(table, batch), queryTile)
     default:
-      return heads?.(table, batch) ?? new Uint32Array()
+      if (!heads) throw new SovitError('SHADER', `The table '${table.kind}' needs what feeds heads.`)
+      return heads(table, batch)
   }
 }
 

@@ -1,6 +1,7 @@
 import { ELEMENT_BYTES, type ElementType } from '../gpu/kernel.js'
 import { scaleName } from '../model/layouts.js'
 import type { Parameter } from '../model/network.js'
+import { sum } from './sum.js'
 
 /** How a weight lies on the GPU. */
 export type WeightFormat = Exclude<ElementType, 'u32'>
@@ -74,8 +75,4 @@ function rowsOf({ shape }: Parameter): number {
 
 function sizeOf({ shape }: Parameter): number {
   return shape.reduce((product, size) => product * size, 1)
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -72,6 +72,17 @@ export function mergedPatches({ merger }: Pick<VisionConfig, 'merger'>): number 
   return merger ? 2 ** merger.times * (merger.mode === '16x' ? 2 : 1) : 1
 }
 
+/** What is merged must be whole squares of patches, as the reference demands. Throws `IMAGE_SIZE`. */
+export function checkMerged([rows, columns]: readonly [number, number], config: VisionConfig): void {
+  const side = mergedPatches(config)
+  if (rows % side === 0 && columns % side === 0) return
+  throw new SovitError(
+    'IMAGE_SIZE',
+    `A grid of ${rows}×${columns} patches cannot be merged ${config.merger?.mode}: both must be multiples of ${side}. ` +
+      `Use sides of multiples of ${side * config.patch} pixels.`,
+  )
+}
+
 /** A tensor as far as the network cares. */
 export interface TensorShape {
   readonly shape: readonly number[]

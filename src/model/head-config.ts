@@ -1,5 +1,5 @@
 /**
- * What lies behind the tower, and the merger within it: names, shapes, numbers. MAP head (modeling_siglip.py, timm's
+ * What lies behind the tower, and the merger within it: which there are, and their numbers. MAP head (modeling_siglip.py, timm's
  * attention_pool.py), resampler (MiniCPM-V 2.5 to 4.5), mergers (modeling_minicpmv4_6.py).
  */
 import { SovitError } from '../errors.js'
@@ -7,21 +7,14 @@ import type { VisionJson } from './config-json.js'
 import { agree, badConfig, mismatch, sizesOf, type MergerConfig, type Tensors, type VisionConfig } from './config.js'
 import type { PoolingConfig, ResamplerConfig } from './config.js'
 import { headPlaces } from './head-names.js'
-import {
-  attentionTensors,
-  linearTensors,
-  normTensors,
-  type ExpectedTensor,
-  type Layout,
-  type Place,
-} from './layouts.js'
+import type { Layout, Place } from './layouts.js'
+
+import { RESAMPLER_HEAD } from './resampler.js'
 
 export { headName } from './head-names.js'
+export { headTensors } from './head-tensors.js'
 
 export type Heads = Pick<VisionConfig, 'pooling' | 'resampler' | 'merger'>
-
-/** What the resampler's heads are wide, in every MiniCPM-V. */
-const RESAMPLER_HEAD = 128
 
 /** Places of the heads' tensors that are there and used: `4x` needs no merger within the tower. */
 export function usedHeadPlaces(
@@ -111,52 +104,4 @@ function resolveMerger(
   const inner = sizesOf(tensors, 0, 'vit_merger.linear_1.bias', 'vit_merger.linear_1.weight')
   const windowMlp = agree('4 × intermediate_size', json.mlp && 4 * json.mlp, inner.length > 0 ? inner : [4 * tower.mlp])
   return { mode, after, windowMlp, times, width }
-}
-
-/** The heads' tensors, in the order of the network. */
-export function headTensors({ width, pooling, resampler, merger }: VisionConfig): ExpectedTensor[] {
-  return [
-    ...(merger?.mode === '16x' ? windowTensors(width, merger) : []),
-    ...(merger ? mergerTensors(width, merger) : []),
-    ...(pooling ? poolingTensors(width, pooling) : []),
-    ...(resampler ? resamplerTensors(width, resampler) : []),
-  ]
-}
-
-function windowTensors(width: number, { windowMlp }: MergerConfig): ExpectedTensor[] {
-  return [
-    ...normTensors('vit_merger.layer_norm1', width),
-    ...attentionTensors('vit_merger.self_attn', width),
-    ...normTensors('vit_merger.pre_norm', 4 * width),
-    ...linearTensors('vit_merger.linear_1', windowMlp, 4 * width),
-    ...linearTensors('vit_merger.linear_2', width, windowMlp),
-  ]
-}
-
-function mergerTensors(width: number, { times, width: out }: MergerConfig): ExpectedTensor[] {
-  return Array.from({ length: times }, (_, i) => [
-    ...normTensors(`merger.mlp.${i}.pre_norm`, 4 * width),
-    ...linearTensors(`merger.mlp.${i}.linear_1`, 4 * width, 4 * width),
-    ...linearTensors(`merger.mlp.${i}.linear_2`, i === times - 1 ? out : width, 4 * width),
-  ]).flat()
-}
-
-function poolingTensors(width: number, { mlp }: PoolingConfig): ExpectedTensor[] {
-  return [
-    { name: 'head.probe', shape: [1, width] },
-    ...attentionTensors('head.attention', width),
-    ...normTensors('head.layernorm', width),
-    ...linearTensors('head.mlp.fc1', mlp, width),
-    ...linearTensors('head.mlp.fc2', width, mlp),
-  ]
-}
-
-function resamplerTensors(width: number, { queries, width: D }: ResamplerConfig): ExpectedTensor[] {
-  return [
-    { name: 'resampler.query', shape: [queries, D] },
-    { name: 'resampler.kv_proj.weight', shape: [D, width] },
-    ...['q', 'kv', 'post'].flatMap((x) => normTensors(`resampler.ln_${x}`, D)),
-    ...attentionTensors('resampler.attn', D),
-    { name: 'resampler.proj', shape: [D, D] },
-  ]
 }

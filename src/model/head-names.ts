@@ -1,26 +1,8 @@
 /** Names of the heads' tensors: those of the hub, of transformers' classes, of timm, and of files that `sovit convert` wrote. */
+import { headTensors } from './head-tensors.js'
 import type { Layout, Place } from './layouts.js'
 
 const PARTS = ['q', 'k', 'v']
-const POOLING = [
-  'probe',
-  ...both('attention.q_proj', 'attention.k_proj', 'attention.v_proj', 'attention.out_proj'),
-  ...both('layernorm', 'mlp.fc1', 'mlp.fc2'),
-]
-const RESAMPLER = [
-  'query',
-  'kv_proj.weight',
-  ...both('ln_q', 'ln_kv', 'ln_post', 'attn.q_proj', 'attn.k_proj', 'attn.v_proj', 'attn.out_proj'),
-  'proj',
-]
-const WINDOWS = both(
-  'layer_norm1',
-  ...['q', 'k', 'v', 'out'].map((x) => `self_attn.${x}_proj`),
-  'pre_norm',
-  'linear_1',
-  'linear_2',
-)
-const MERGER = both('pre_norm', 'linear_1', 'linear_2')
 
 /** timm's names of a pooling head (layers/attention_pool.py): the stem, and the part that it is. */
 const TIMM: Readonly<Record<string, readonly [string, number?, number?]>> = {
@@ -35,10 +17,6 @@ const TIMM: Readonly<Record<string, readonly [string, number?, number?]>> = {
 
 /** OpenBMB's first files of MiniCPM-V 4.6 call the linear maps of the merger by their index in a Sequential. */
 const IN_SEQUENTIAL: Readonly<Record<string, string>> = { linear_1: 'mlp.0', linear_2: 'mlp.2' }
-
-function both(...stems: readonly string[]): string[] {
-  return stems.flatMap((stem) => [`${stem}.weight`, `${stem}.bias`])
-}
 
 /**
  * MiniCPM-V 1.0 and 2.0 have another resampler under the same names, with a table of positions beside. It is not
@@ -68,15 +46,13 @@ export function headName(canonical: string, layout: Layout): string | null {
   return candidates(canonical, layout)[0]?.name ?? null
 }
 
+/** Of every head that there could be, with as many mergers as the checkpoint names. */
 function canonicalNames(names: readonly string[], { prefix }: Layout): string[] {
-  const merger = new RegExp(`^${outside(prefix).replaceAll('.', '\\.')}(merger|resampler)\\.mlp\\.(\\d)\\.`)
-  const mlps = new Set(names.flatMap((name) => merger.exec(name)?.[2] ?? []))
-  return [
-    ...POOLING.map((name) => `head.${name}`),
-    ...RESAMPLER.map((name) => `resampler.${name}`),
-    ...WINDOWS.map((name) => `vit_merger.${name}`),
-    ...[...mlps].flatMap((i) => MERGER.map((name) => `merger.mlp.${i}.${name}`)),
-  ]
+  const mlp = new RegExp(`^${outside(prefix).replaceAll('.', '\\.')}(merger|resampler)\\.mlp\\.(\\d)\\.`)
+  const times = names.reduce((most, name) => Math.max(most, Number(mlp.exec(name)?.[2] ?? -1) + 1), 0)
+  const merger = { mode: '16x', after: 0, windowMlp: 1, times, width: 1 } as const
+  const all = { width: 1, pooling: { mlp: 1 }, resampler: { queries: 1, width: 1 }, merger }
+  return headTensors(all).map(({ name }) => name)
 }
 
 /** Where a head's tensor may lie, the name of the hub first. */

@@ -1,18 +1,11 @@
+import type { AxisTaps, StretchMode, Tap } from './positions.js'
+
 /**
  * How a position table is resized to a grid, as torch's `F.interpolate(..., align_corners=False)` does it.
  * - `bicubic`: a = -0.75, four taps, of which those beyond the border repeat the border (transformers' SigLIP)
  * - `bicubic-antialias`: a = -0.5, support scaled when shrinking, taps beyond the border left out (timm)
  * - `bilinear-antialias`: the triangle in its place (SigLIP 2 NaFlex)
- */
-export type InterpolationMode = 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias'
-
-/** A position along one axis of the table, and what it counts. */
-export interface Tap {
-  readonly index: number
-  readonly weight: number
-}
-
-/**
+ *
  * The taps of each of n positions along an axis of `side`, in doubles. Their weights add up to 1. `bicubic` has four for
  * each, and repeats an index at the border; the others have as many as their support covers.
  *
@@ -21,7 +14,7 @@ export interface Tap {
  *
  * @returns [n], each in increasing index
  */
-export function axisTaps(n: number, side: number, mode: InterpolationMode): Tap[][] {
+export function axisTaps(n: number, side: number, mode: StretchMode): AxisTaps {
   const scale = side / n
   return Array.from({ length: n }, (_, i) => {
     if (mode === 'bicubic') return borderTaps(scale * (i + 0.5) - 0.5, side)

@@ -43,6 +43,9 @@ export interface ExpectedTensor {
   readonly shape: readonly number[]
 }
 
+/** SigLIP's scale and bias, which make scores of cosines; beside its towers in every layout. */
+export const LOGIT_NAMES: readonly string[] = ['logit_scale', 'logit_bias']
+
 export const PATCH_WEIGHT = 'embeddings.patch_embedding.weight'
 export const TIMM_PATCH_WEIGHT = 'patch_embed.proj.weight'
 const TIMM_BLOCK = /^blocks\.\d+\.(norm[12]|attn|mlp)\./

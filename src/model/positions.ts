@@ -11,16 +11,31 @@ import { SovitError } from '../errors.js'
  * - `bilinear-antialias`: as SigLIP 2 NaFlex does
  * - `row0`: as the released code of MiniCPM-Llama3-V 2.5, which never says the grid: patch k takes column ⌊S·k/P⌋ of row 0
  */
-export type PositionMode =
-  'navit' | 'navit-float32' | 'table' | 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias' | 'row0'
+export const POSITION_MODES = [
+  'table',
+  'navit',
+  'navit-float32',
+  'bicubic',
+  'bicubic-antialias',
+  'bilinear-antialias',
+  'row0',
+] as const
+
+export type PositionMode = (typeof POSITION_MODES)[number]
+
+/** A position along one axis of the table, and what it counts. */
+export interface Tap {
+  readonly index: number
+  readonly weight: number
+}
 
 /** What each output along one axis takes of the table's rows, or columns. */
-export type AxisTaps = readonly (readonly { readonly index: number; readonly weight: number }[])[]
+export type AxisTaps = readonly (readonly Tap[])[]
 
 /** Positions of a grid: a row of the table for each patch, in raster order, or how the table is stretched. */
 export type GridPositions = Uint32Array | { readonly rows: AxisTaps; readonly columns: AxisTaps }
 
-type StretchMode = 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias'
+export type StretchMode = 'bicubic' | 'bicubic-antialias' | 'bilinear-antialias'
 
 /** Whether positions are computed from the table, rather than looked up in it. */
 export function isStretched(mode: PositionMode): mode is StretchMode {

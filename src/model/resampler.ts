@@ -3,7 +3,7 @@ import type { ResamplerConfig, VisionConfig } from './config.js'
 import type { Value } from './network.js'
 
 /** Of every released resampler (resampler.py: `embed_dim // 128` heads). */
-const HEAD_SIZE = 128
+export const RESAMPLER_HEAD = 128
 /** Of its norms (resampler.py), whatever the tower's is. */
 const EPS = 1e-6
 
@@ -36,7 +36,7 @@ export function resampler(
   const q = linear(`${at}/q`, queries, 'q_proj')
   const k = linear(`${at}/k`, keys, 'k_proj')
   const v = linear(`${at}/v`, values, 'v_proj')
-  const heads = { heads: D / HEAD_SIZE, headSize: HEAD_SIZE }
+  const heads = { heads: D / RESAMPLER_HEAD, headSize: RESAMPLER_HEAD }
   const attention = net.emit({ op: 'cross_attention', out: `${at}/attention`, q, k, v, ...heads })
   const out = linear(`${at}/out`, attention, 'out_proj')
   const post = norm(`${at}/norm`, out, 'ln_post')

@@ -4,11 +4,11 @@ import { summarise, type Timing } from '../../src/bench/statistics.js'
 import { sovit400m, syntheticPixels } from '../../src/bench/synthetic.js'
 import { KernelCatalog } from '../../src/gpu/catalog.js'
 import { Gpu } from '../../src/gpu/device.js'
-import { ELEMENT_BYTES } from '../../src/gpu/kernel.js'
 import { compile } from '../../src/gpu/pipeline.js'
 import type { BatchImage } from '../../src/graph/batch.js'
 import { Executor } from '../../src/graph/executor.js'
 import { planNetwork } from '../../src/graph/plan.js'
+import { weightBytes } from '../../src/graph/weights.js'
 import { positionIds } from '../../src/model/positions.js'
 import { sovit } from '../../src/model/sovit.js'
 
@@ -89,8 +89,8 @@ async function fullExecutor(gpu: Gpu): Promise<Executor> {
     plan.steps.map(({ kernel }) => kernel),
   )
   const bySize = new Map<number, GPUBuffer>()
-  const weights = plan.weights.map(({ elements, format }) => {
-    const bytes = Math.ceil((elements * ELEMENT_BYTES[format]) / 4) * 4
+  const weights = plan.weights.map((weight) => {
+    const bytes = weightBytes(weight)
     const buffer = bySize.get(bytes) ?? gpu.memory.create('weights', bytes, GPUBufferUsage.STORAGE)
     bySize.set(bytes, buffer)
     return { buffer }

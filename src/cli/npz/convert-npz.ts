@@ -6,8 +6,9 @@ import { checkNetwork } from '../../model/check.js'
 import { resolveConfig, type VisionConfig } from '../../model/config.js'
 import type { VisionJson } from '../../model/config-json.js'
 import { familyOf } from '../../model/family.js'
-import { headTensors, resolveHeads } from '../../model/head-config.js'
-import { layoutOf, towerTensors } from '../../model/layouts.js'
+import { resolveHeads } from '../../model/head-config.js'
+import { headTensors } from '../../model/head-tensors.js'
+import { layoutOf, LOGIT_NAMES, towerTensors } from '../../model/layouts.js'
 import { print } from '../output.js'
 import { mb } from '../progress.js'
 import { writeTower, type Sink, type TensorToStore, type TowerWeights } from '../tower-file.js'
@@ -22,9 +23,6 @@ export interface NpzOptions {
   readonly heads?: 'all' | 'none'
   readonly signal: AbortSignal
 }
-
-/** Zero-shot's scale and bias: no weights of a network here, but of use with a text tower's vectors. */
-const ZERO_SHOT = /^logit_(scale|bias)$/
 
 /**
  * Writes big_vision's SigLIP as a bare tower with its head, under the names of transformers. A slice of an array is held
@@ -41,7 +39,7 @@ export async function convertNpz(path: string, out: string, options: NpzOptions)
     const model = await check(found, stored)
     const metadata = towerRecord({ 'sovit.source': basename(path) }, model, options.weights)
     const order = [...towerTensors(model.config), ...headTensors(model.config)].map(({ name }) => name)
-    const inOrder = [...order, 'logit_scale', 'logit_bias'].flatMap((name) => stored.get(name) ?? [])
+    const inOrder = [...order, ...LOGIT_NAMES].flatMap((name) => stored.get(name) ?? [])
     const { tensors, bytes } = await writeTower(out, inOrder, { weights: options.weights, metadata }, (sinks) =>
       fill(file, used, new Map([...sinks].map(([{ name }, sink]) => [name, sink])), options.signal),
     )
@@ -77,7 +75,7 @@ function tensorsOf(moves: readonly Move[]): Map<string, TensorToStore> {
 
 /** The network that the tensors are of: they must be all of it, as for a load. */
 async function check({ heads, vocabulary }: BigVision, stored: ReadonlyMap<string, TensorToStore>) {
-  const tensors = new Map([...stored].filter(([name]) => !ZERO_SHOT.test(name)))
+  const tensors = new Map([...stored].filter(([name]) => !LOGIT_NAMES.includes(name)))
   // flax's gelu is the tanh form, its layer norms have an epsilon of 1e-6.
   const json: VisionJson = { heads, gelu: () => 'tanh' }
   const tower = resolveConfig({ tensors, json })

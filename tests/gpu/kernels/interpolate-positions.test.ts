@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { interpolatePositions, type InterpolatePositionsSpec } from '../../../src/gpu/kernels/interpolate-positions.js'
 import { interpolatePositionsNaive } from '../../../src/gpu/kernels/naive/interpolate-positions.js'
-import { axisTaps, type InterpolationMode } from '../../../src/model/interpolation.js'
+import { axisTaps } from '../../../src/model/interpolation.js'
+import type { StretchMode } from '../../../src/model/positions.js'
 import { testDevice } from '../../support/device.js'
 import { fixtureJson } from '../../support/fixture.js'
 import { compare, decode, encode, normals, type FloatType } from '../../support/numbers.js'
@@ -12,7 +13,7 @@ type Grid = readonly [number, number]
 
 interface Goldens {
   readonly table: { readonly side: number; readonly channels: number; readonly values: number[] }
-  readonly tables: { readonly mode: InterpolationMode; readonly grid: Grid; readonly y: number[] }[]
+  readonly tables: { readonly mode: StretchMode; readonly grid: Grid; readonly y: number[] }[]
 }
 
 let device: GPUDevice
@@ -22,7 +23,7 @@ beforeAll(async () => {
 
 interface Case extends InterpolatePositionsSpec {
   readonly table: FloatType
-  readonly mode: InterpolationMode
+  readonly mode: StretchMode
   /** Rows and columns of each picture of a packed batch. */
   readonly grids: readonly Grid[]
 }

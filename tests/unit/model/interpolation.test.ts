@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { axisTaps, type InterpolationMode, type Tap } from '../../../src/model/interpolation.js'
+import { axisTaps } from '../../../src/model/interpolation.js'
+import type { StretchMode, Tap } from '../../../src/model/positions.js'
 
 interface Goldens {
   /** Vectors of which the first n, or the first `side`, are used. */
   readonly left: number[][]
   readonly right: number[][]
   readonly axes: {
-    readonly mode: InterpolationMode
+    readonly mode: StretchMode
     readonly side: number
     /** [144, pairs]: left · W · right of n = 1, 2, … */
     readonly projections: number[][]
