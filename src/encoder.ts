@@ -4,7 +4,7 @@ import { encodingsOf } from './encoder/encodings.js'
 import { loadTower, type LoadedTower } from './encoder/load.js'
 import type { KeptWeights } from './encoder/kept.js'
 import { checkEncodeOptions } from './encoder/options.js'
-import { preparePieces, type PieceImage } from './encoder/pieces.js'
+import { cutPicture, withPositions, type Piece, type PieceImage } from './encoder/pieces.js'
 import type {
   Arithmetic,
   EncodeInput,
@@ -209,21 +209,23 @@ export class VisionEncoder {
   /** Pictures of one call; when one fails, what was made of the others is freed. */
   async #prepareAll(input: readonly EncodeInput[], options: EncodeOptions): Promise<readonly PieceImage[]> {
     const prepared = await Promise.allSettled(
-      input.map((item, i) => preparePieces(item, i, options, this.model, this.#grids, this.#resizer)),
+      input.map((item, i) => cutPicture(item, i, options, this.model, this.#resizer)),
     )
-    const images = prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
+    const pieces = prepared.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
     const failed = prepared.find((one) => one.status === 'rejected')
-    if (!failed) return this.#withFrames(images, options)
-    images.forEach(freePixels)
+    if (!failed) return this.#placed(pieces, options)
+    pieces.forEach(freePixels)
     throw await this.#gpu.explain(failed.reason)
   }
 
-  async #withFrames(images: readonly PieceImage[], { temporalIds }: EncodeOptions): Promise<readonly PieceImage[]> {
-    if (!temporalIds) return images
+  /** Pieces with their places in the position table, and in time. */
+  async #placed(pieces: readonly Piece[], { temporalIds }: EncodeOptions): Promise<readonly PieceImage[]> {
     try {
+      const images = withPositions(pieces, this.#grids)
+      if (!temporalIds) return images
       return (await import('./encoder/frames.js')).withFrames(images, temporalIds, this.model.config)
     } catch (error) {
-      images.forEach(freePixels)
+      pieces.forEach(freePixels)
       throw error
     }
   }

@@ -37,8 +37,15 @@ export async function loadInPage({ library, model, tower }: LoadRequest): Promis
   }
 }
 
+interface PagePicture {
+  readonly url: string
+  readonly width: number
+  readonly height: number
+  readonly source?: Encoding['source']
+}
+
 export interface EncodeRequest {
-  readonly pixels: readonly { readonly url: string; readonly width: number; readonly height: number }[]
+  readonly pictures: readonly PagePicture[]
   readonly hiddenStates: boolean
   readonly repeat: number | undefined
   /** Where arrays are posted: `{results}{i}/tokens`, those of heads by their names, `{results}{i}/{layer}`. */
@@ -66,14 +73,14 @@ export type PageEncoding = Pick<Encoding, 'dims' | 'type' | 'grid' | 'source' | 
 
 export async function encodeInPage(
   { encoder }: LoadedEncoder,
-  { pixels, hiddenStates, repeat, results }: EncodeRequest,
+  { pictures, hiddenStates, repeat, results }: EncodeRequest,
 ): Promise<PageReport | { readonly failure: Failure }> {
   try {
     if (!encoder) throw new Error('No encoder was loaded.')
     const inputs = await Promise.all(
-      pixels.map(async ({ url, width, height }) => {
+      pictures.map(async ({ url, width, height, source }) => {
         const bytes = await (await fetch(url)).arrayBuffer()
-        return { pixels: { width, height, data: new Float32Array(bytes) } }
+        return { pixels: { width, height, data: new Float32Array(bytes) }, source }
       }),
     )
     const gpuTime = encoder.device.features.includes('timestamp-query')

@@ -60,7 +60,7 @@ ${helpOf(ENCODE_OPTIONS)}\n\n${MODEL_HELP}\n`,
         report.encodings.map((encoding) => colours(encoding, patch)),
         signal,
       )
-    if (out !== undefined) await writeWhole(out, encodeSafetensors(tensorsOf(report, pictures)), signal)
+    if (out !== undefined) await writeWhole(out, encodeSafetensors(tensorsOf(report)), signal)
     if (json) return print(`${JSON.stringify(encodeJson(model.name, runtime, report, pictures))}\n`)
     const files = [...(out ? [`tokens     ${out}`] : []), ...(pca ? [`colours    ${pca}`] : [])]
     return print(`${[...encodeLines(model.name, report, pictures), ...files].join('\n')}\n`)
@@ -82,9 +82,18 @@ async function runJob(
   signal: AbortSignal,
 ): Promise<{ readonly report: EncodeReport; readonly runtime: Runtime['name'] }> {
   const progress = progressLine()
-  const pixels = pictures.map((picture) => picture.pixels)
   const tower = { ...options, manifest }
-  const job: EncodeJob = { model, tower, cache, pixels, hiddenStates, repeat, onProgress: progress.show, signal }
+  const pieces = pictures.map(({ pixels, piece }) => ({ pixels, source: piece }))
+  const job: EncodeJob = {
+    model,
+    tower,
+    cache,
+    pictures: pieces,
+    hiddenStates,
+    repeat,
+    onProgress: progress.show,
+    signal,
+  }
   const runtime = await openRuntime(choice, signal)
   try {
     return { report: await runtime.encode(job), runtime: runtime.name }
@@ -94,12 +103,12 @@ async function runJob(
   }
 }
 
-function tensorsOf({ encodings }: EncodeReport, pictures: readonly Picture[]): TensorToWrite[] {
+function tensorsOf({ encodings }: EncodeReport): TensorToWrite[] {
   return encodings.flatMap(({ tokens, dims, grid, source, hiddenStates = [], ...heads }, i): TensorToWrite[] => [
     { name: `last_hidden_state.${i}`, dtype: 'F32', shape: dims, data: tokens },
     ...headTensors(heads, i),
     { name: `grid.${i}`, dtype: 'I32', shape: [2], data: Int32Array.from(grid) },
-    { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.from(pictures[i]?.piece ?? source) },
+    { name: `source.${i}`, dtype: 'I32', shape: [3], data: Int32Array.from(source) },
     ...hiddenStates.map((data, layer) => {
       // Of towers that merge patches within them, early layers have more rows than the last.
       const shape = [data.length / dims[1], dims[1]]

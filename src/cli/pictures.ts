@@ -50,7 +50,7 @@ export async function readPictures(
   return pictures
 }
 
-/** `pixel_values.{i}` F32 [3, H, W] of a safetensors file, i = 0, 1, …; other tensors are ignored. */
+/** `pixel_values.{i}` F32 [3, H, W] of a safetensors file, i = 0, 1, …, and `source.{i}`; other tensors are ignored. */
 export async function readPixels(file: string): Promise<Picture[]> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -61,13 +61,20 @@ export async function readPixels(file: string): Promise<Picture[]> {
   return Array.from({ length: Math.max(1, names.length) }, (_, i) => {
     const source = `${file}:pixel_values.${i}`
     const tensor = tensors.get(`pixel_values.${i}`)
-    if (tensor) return asPicture(source, i, tensor)
+    if (tensor) return asPicture(source, pieceOf(i, tensors.get(`source.${i}`)), tensor)
     const wayOut = 'Name the pictures pixel_values.0, pixel_values.1, and so on without gaps'
     throw new SovitError('TENSOR_MISSING', `There is no tensor ${source}. ${wayOut}.`)
   })
 }
 
-function asPicture(source: string, index: number, { dtype, shape, data }: TensorInMemory): Picture {
+/** As `sovit preprocess` writes it beside the values; a whole picture where nothing says otherwise. */
+function pieceOf(index: number, source: TensorInMemory | undefined): Picture['piece'] {
+  if (source?.dtype !== 'I32' || source.data.length !== 12) return [index, -1, -1]
+  const view = new DataView(source.data.buffer, source.data.byteOffset)
+  return [view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true)]
+}
+
+function asPicture(source: string, piece: Picture['piece'], { dtype, shape, data }: TensorInMemory): Picture {
   const [channels, height = 0, width = 0] = shape
   if (dtype !== 'F32') throw new SovitError('TENSOR_DTYPE', `${source} is ${dtype}; pixel values must be F32.`)
   if (shape.length !== 3 || channels !== 3) {
@@ -75,5 +82,5 @@ function asPicture(source: string, index: number, { dtype, shape, data }: Tensor
   }
   // Copied: the tensor may begin at any byte of the file, floats must begin at a multiple of four.
   const pixels = checkPixels({ width, height, data: new Float32Array(Uint8Array.from(data).buffer) })
-  return { source, piece: [index, -1, -1], width, height, pixels }
+  return { source, piece, width, height, pixels }
 }

@@ -60,7 +60,11 @@ async function hasAdapter(browser: Browser): Promise<boolean> {
 }
 
 async function encode(browser: Browser, job: EncodeJob): Promise<EncodeReport> {
-  const server = await startPageServer({ library: join(packageRoot(), 'dist'), model: job.model, pixels: job.pixels })
+  const server = await startPageServer({
+    library: join(packageRoot(), 'dist'),
+    model: job.model,
+    pixels: job.pictures.map(({ pixels }) => pixels),
+  })
   // Closing the browser fails whatever the page is doing, at once.
   const stop = (): void => void browser.close()
   job.signal.addEventListener('abort', stop, { once: true })
@@ -99,7 +103,9 @@ async function encodeOnPage(page: Page, server: PageServer, job: EncodeJob): Pro
   if (failure) throw shown(failure)
 
   const report = await loaded.evaluate(encodeInPage, {
-    pixels: job.pixels.map(({ width, height }, i) => ({ url: `${server.root}pixels/${i}`, width, height })),
+    pictures: job.pictures.map(({ pixels: { width, height }, source }, i) => {
+      return { url: `${server.root}pixels/${i}`, width, height, source }
+    }),
     hiddenStates: job.hiddenStates,
     repeat: job.repeat,
     results: `${server.root}results/`,

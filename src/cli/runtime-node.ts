@@ -39,14 +39,13 @@ async function encode(gpu: GPU, job: EncodeJob): Promise<EncodeReport> {
   }).finally(peak.stop)
   const peakHostBytes = await peak.stop()
 
-  const inputs = job.pixels.map((pixels) => ({ pixels }))
-  const { hiddenStates, repeat, signal } = job
+  const { pictures, hiddenStates, repeat, signal } = job
   const gpuTime = encoder.device.features.includes('timestamp-query')
   const ms: number[] = []
   const gpuMs: number[] = []
   const run = async () => {
     const start = performance.now()
-    const encodings = await encoder.encode(inputs, { hiddenStates, signal, gpuTime })
+    const encodings = await encoder.encode(pictures, { hiddenStates, signal, gpuTime })
     ms.push(performance.now() - start)
     gpuMs.push(encodings[0]?.gpuMs ?? 0)
     return encodings

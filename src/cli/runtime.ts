@@ -1,6 +1,14 @@
 import type { ProgressEvent } from '../checkpoint/types.js'
-import type { Arithmetic, DeviceInfo, Encoding, LoadInfo, LoadOptions, ModelInfo, Precision } from '../encoder/types.js'
-import type { PixelValues } from '../image/types.js'
+import type {
+  Arithmetic,
+  DeviceInfo,
+  Encoding,
+  LoadInfo,
+  LoadOptions,
+  ModelInfo,
+  PixelInput,
+  Precision,
+} from '../encoder/types.js'
 import type { ModelRef } from './model-ref.js'
 
 export type TowerOptions = Pick<
@@ -15,7 +23,7 @@ export interface EncodeJob {
   readonly tower: TowerOptions
   /** Of Node; the profile of a headless page is gone with it. */
   readonly cache: boolean | string
-  readonly pixels: readonly PixelValues[]
+  readonly pictures: readonly PixelInput[]
   readonly hiddenStates: boolean
   /** Timed runs after one warm-up run; undefined: one cold run. */
   readonly repeat: number | undefined

@@ -23,6 +23,13 @@ export function checkEncodeOptions({ resample, output, heads }: EncodeOptions): 
   expectOneOf('heads', heads, { all: 0, none: 0 })
 }
 
+/** Which piece ready pixel values are: what is no such triple would count as another picture than it is. */
+export function checkSource(source: readonly number[] | undefined): void {
+  if (source === undefined || (Array.isArray(source) && source.length === 3 && source.every(Number.isInteger))) return
+  const wayOut = 'Give three integers: picture, row and column, the last two -1 for an overview'
+  throw new SovitError('BAD_OPTION', `source cannot be ${JSON.stringify(source)}. ${wayOut}.`)
+}
+
 /** `allowed` has the values as keys: a list could lack one that the type gains, and nothing would tell. */
 function expectOneOf<T extends string>(name: string, value: T | undefined, allowed: Readonly<Record<T, 0>>): void {
   if (value === undefined || Object.hasOwn(allowed, value)) return

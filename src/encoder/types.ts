@@ -176,5 +176,12 @@ export type Support =
   | { readonly ok: true; readonly device: DeviceInfo }
   | { readonly ok: false; readonly code: string; readonly message: string }
 
-/** A picture, or ready pixel values ([3, height, width], normalised). */
-export type EncodeInput = ImageInput | { readonly pixels: PixelValues }
+/** Ready pixel values ([3, height, width], normalised) of a picture, or of a piece of one that was cut before. */
+export interface PixelInput {
+  readonly pixels: PixelValues
+  /** As an encoding of it will say. Default: a whole picture, by its place in the call. */
+  readonly source?: Encoding['source']
+}
+
+/** A picture, or ready pixel values. */
+export type EncodeInput = ImageInput | PixelInput

@@ -4,6 +4,10 @@ import type { GpuResizer } from './gpu-resize.js'
 import { targetsOf } from './targets.js'
 import type { ImageInput, Piece, PixelValues, PreprocessOptions } from './types.js'
 
+interface Pixels {
+  readonly pixels: PixelValues
+}
+
 /** Pixel values, here or on the device. */
 export type AnyData = Float32Array | PixelSource
 
@@ -12,7 +16,7 @@ export type AnyData = Float32Array | PixelSource
  * checked, which are one piece whatever the size. An overview comes first, then the slices row by row.
  */
 export async function toPieces(
-  input: ImageInput | { readonly pixels: PixelValues },
+  input: ImageInput | Pixels,
   options: PreprocessOptions & DecodeOptions,
   resizer: GpuResizer | null,
 ): Promise<Piece<AnyData>[]> {
@@ -31,7 +35,7 @@ export async function toPieces(
 }
 
 /** JavaScript may pass anything, null among it: what is neither is refused as no picture. */
-function hasPixels(input: unknown): input is { readonly pixels: PixelValues } {
+export function hasPixels(input: unknown): input is Pixels {
   return typeof input === 'object' && input !== null && 'pixels' in input && Boolean(input.pixels)
 }
 

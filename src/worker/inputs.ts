@@ -40,7 +40,7 @@ async function sendPicture(
   // What is no picture is refused where it is decoded: JavaScript may pass anything.
   if (!isObject(input) || input instanceof Blob) return input
   if (input instanceof ArrayBuffer || input instanceof Uint8Array) return bytesToSend(input, transfer, moved)
-  if ('pixels' in input) return { pixels: dataToSend(input.pixels, transfer, moved) }
+  if ('pixels' in input) return { ...input, pixels: dataToSend(input.pixels, transfer, moved) }
   if ('data' in input) return dataToSend(input, transfer, moved)
   if (!inBrowser) return input
   if (isFrame(input)) checkSize(input.displayWidth, input.displayHeight, 'The picture')

@@ -32,6 +32,11 @@ function tensorsIn(path: string) {
   return goldenTensors(Uint8Array.from(readFileSync(path)).buffer)
 }
 
+/** `toEqual` takes seconds for as much. */
+function bytesOf(data: Float32Array | Int32Array): Uint8Array {
+  return new Uint8Array(data.buffer as ArrayBuffer)
+}
+
 function expectEqual(what: string, actual: unknown, expected: unknown, width: number): void {
   const [a, b] = [actual as Float32Array, expected as Float32Array]
   expect(a.length, what).toBe(b.length)
@@ -61,6 +66,23 @@ describe.each([
       )
       const rows = Float32Array.from(kept.flatMap((row) => [...row]))
       expectEqual(`tokens.${i}`, rows, golden.get(`tokens.${i}`), 16)
+    }
+  })
+
+  test('pixel values that were written before, and which pieces they are, give the same', () => {
+    const model = ['--model', 'tests/fixtures/models/minicpmv-2_5', '--size', 'minicpm-v']
+    const pixels = join(folder, 'pieces.safetensors')
+    const args = ['dist/cli.js', 'preprocess', 'tests/fixtures/images/large.png', ...model, '--out', pixels]
+    const { status, stderr } = spawnSync('node', args, { encoding: 'utf8' })
+    expect(status, stderr).toBe(0)
+    const [direct, before] = [
+      encode(['tests/fixtures/images/large.png', ...model, '--runtime', runtime], node),
+      encode(['--pixels', pixels, ...model.slice(0, 2), '--runtime', runtime], node),
+    ]
+    expect([...before.tensors.keys()]).toEqual([...direct.tensors.keys()])
+    for (const [name, data] of direct.tensors) {
+      const other = before.tensors.get(name)
+      expect(other && Buffer.compare(bytesOf(other), bytesOf(data)), name).toBe(0)
     }
   })
 

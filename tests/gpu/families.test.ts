@@ -81,12 +81,15 @@ describe.each(loads)('$name $positions $merge $precision by $arithmetic', (load)
   })
 
   const own = model.cases.filter((one) => one.positions === positions && one.merge === merge)
-  test.each(own)('$key', async ({ key, pictures, grids, temporalIds }) => {
-    const pixels = pictures.map(({ seed, height, width }) => ({ pixels: testPixels(seed, height, width) }))
+  test.each(own)('$key', async ({ key, pictures, grids, temporalIds, sources }) => {
+    const pixels = pictures.map(({ seed, height, width }, i) => {
+      return { pixels: testPixels(seed, height, width), ...(sources && { source: sources[i] }) }
+    })
     const encodings = await encoder.encode(pixels, { ...(temporalIds && { temporalIds }) })
     // Squares of 2×2 patches leave a tower that merges within as one token.
     const side = merge === '16x' ? 2 : 1
     expect(encodings.map(({ grid }) => grid)).toEqual(grids.map(([rows, columns]) => [rows / side, columns / side]))
+    expect(encodings.map(({ source }) => source)).toEqual(sources ?? pictures.map((_, i) => [i, -1, -1]))
     const results = resultsOf(encodings)
     for (const [name, i, numbers] of results) {
       check(load, `${key} ${name}.${i}`, numbers, golden.get(`${key}.${name}.${i}`) as Float32Array)

@@ -24,6 +24,8 @@ export interface FamilyCase {
   readonly positions: PositionMode
   readonly merge?: '4x' | '16x'
   readonly temporalIds?: readonly (readonly number[])[]
+  /** Pieces of one picture, that was cut before. */
+  readonly sources?: readonly (readonly [number, number, number])[]
 }
 
 /** Its files as a page gets them from a folder that is dropped. */

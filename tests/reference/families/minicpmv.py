@@ -133,6 +133,16 @@ def minicpmv_2_5() -> Family:
         outputs["position_ids.0"] = ids.int()
         return Case(f"{rows}x{columns}", [picture], "row0", outputs)
 
+    def sliced(pictures: list[Picture]) -> Case:
+        """Slices of one picture: the mask is as long as the longest of them, and so are the columns counted."""
+        longest = row0_ids(max(p.grid[0] * p.grid[1] for p in pictures), LLAMA3.table)
+        ids = [longest[: p.grid[0] * p.grid[1]] for p in pictures]
+        tokens = [tower.encode(model, p.pixels(), i).tokens for p, i in zip(pictures, ids, strict=True)]
+        outputs = numbered("tokens", tokens) | numbered("resampled", resample(tokens, [p.grid for p in pictures]))
+        outputs |= numbered("position_ids", [i.int() for i in ids])
+        sources = [[0, -1, -1]] + [[0, 0, column] for column in range(len(pictures) - 1)]
+        return Case("sliced", pictures, "row0", outputs, {"sources": sources})
+
     return Family(
         name="minicpmv-2_5",
         family="MiniCPM-Llama3-V 2.5",
@@ -140,7 +150,10 @@ def minicpmv_2_5() -> Family:
         checkpoints=["openbmb/MiniCPM-Llama3-V-2_5"],
         layout="vpm",
         shape=LLAMA3,
-        cases=[case(picture(1, (6, 4), 14)), case(picture(2, (3, 7), 14, (3, 0))), case(picture(3, (10, 5), 14))],
+        cases=[
+            *(case(p) for p in (picture(1, (6, 4), 14), picture(2, (3, 7), 14, (3, 0)), picture(3, (10, 5), 14))),
+            sliced([picture(4, (4, 6), 14), picture(5, (7, 5), 14)]),
+        ],
         tensors=random_weights(LLM, 25, torch.float16) | prefixed("vpm.", vpm) | prefixed("resampler.", resampler),
         config=config(LLAMA3, 6, 128, torch_dtype="float16", vision_config=vision_config(LLAMA3, "idefics2")),
         shards=2,
