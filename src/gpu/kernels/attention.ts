@@ -84,6 +84,13 @@ export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [
   { variant: '4x4-64', shape: registerTiled(TILE_4X4, 64, false) },
 ]
 
+/** Throws `SHADER` for heads that no attention kernel takes. */
+export function requireHeadSize(kernel: string, D: number): void {
+  requireMultipleOf4(kernel, { D })
+  if (D <= MAX_HEAD_SIZE) return
+  throw new SovitError('SHADER', `${kernel}: a head of ${D} exceeds ${MAX_HEAD_SIZE}, what workgroup memory can hold.`)
+}
+
 /**
  * The work list of attention for images packed one after another: [T, 4] of first query row, query rows, first row
  * of the image, rows of the image. No tile crosses an image, so a packed batch is one dispatch.
@@ -110,13 +117,7 @@ export function attention(
   { heads: H, headSize: D, type }: AttentionSpec,
   { variant, shape: shapeOf }: AttentionVariant,
 ): Kernel {
-  requireMultipleOf4('attention', { D })
-  if (D > MAX_HEAD_SIZE) {
-    throw new SovitError(
-      'SHADER',
-      `attention: a head of ${D} exceeds ${MAX_HEAD_SIZE}, what workgroup memory can hold.`,
-    )
-  }
+  requireHeadSize('attention', D)
   const C = H * D
   const shape = shapeOf(D)
   const consts = { H: u32(H), D: u32(D), KEYS: u32(blockKeys(D)), ...shape.consts }

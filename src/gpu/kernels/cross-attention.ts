@@ -1,8 +1,8 @@
-import { SovitError } from '../../errors.js'
 import manyCode from '../../../shaders/cross_attention.wgsl?raw'
 import fewCode from '../../../shaders/pool_attention.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
-import { requireMultipleOf4, u32 } from './weights.js'
+import { blockKeys, requireHeadSize, type AttentionShape } from './attention.js'
+import { u32 } from './weights.js'
 
 export interface CrossAttentionSpec {
   /** H */
@@ -15,18 +15,6 @@ export interface CrossAttentionSpec {
   readonly type: 'f32' | 'f16'
 }
 
-interface Shape {
-  readonly name: string
-  readonly code: string
-  readonly consts: Readonly<Record<string, string>>
-  /** Queries of a workgroup. */
-  readonly queryTile: number
-  readonly threads: number
-  readonly workgroupBytes: number
-  readonly accumulators: number
-}
-
-const MAX_HEAD_SIZE = 256
 /** Up to as many queries, a workgroup takes one, and its threads the keys. */
 const FEW = 4
 const TEAMS = 4
@@ -41,16 +29,10 @@ const POOL_THREADS = 256 // invocations of a workgroup that every device has
  * @throws SovitError `SHADER` when D is no multiple of 4 or above 256
  */
 export function crossAttention({ heads: H, headSize: D, queries: Q, type }: CrossAttentionSpec): Kernel {
-  requireMultipleOf4('cross_attention', { D })
-  if (D > MAX_HEAD_SIZE) {
-    throw new SovitError(
-      'SHADER',
-      `cross_attention: a head of ${D} exceeds ${MAX_HEAD_SIZE}, what workgroup memory can hold.`,
-    )
-  }
+  requireHeadSize('cross_attention', D)
   const C = H * D
-  const { name, code, consts, queryTile, threads, ...shape } = Q <= FEW ? fewQueries(D) : manyQueries(D)
-  const tiles = Math.ceil(Q / queryTile)
+  const { name, code, consts, queries, threads, ...shape } = Q <= FEW ? fewQueries(D) : manyQueries(D)
+  const tiles = Math.ceil(Q / queries)
   return {
     name,
     variant: '',
@@ -72,28 +54,28 @@ export function crossAttention({ heads: H, headSize: D, queries: Q, type }: Cros
   }
 }
 
-function manyQueries(D: number): Shape {
-  const keys = D <= 72 ? 32 : D <= 144 ? 16 : 8 // what leaves room for scores and weights in 16 KiB
-  const queryTile = TEAMS * TEAM_QUERIES
+function manyQueries(D: number): AttentionShape {
+  const keys = blockKeys(D)
+  const queries = TEAMS * TEAM_QUERIES
   return {
     name: 'cross_attention',
     code: manyCode,
     consts: { KEYS: u32(keys), TEAMS: u32(TEAMS) },
-    queryTile,
+    queries,
     threads: (TEAMS * D) / 4,
-    workgroupBytes: keys * D * 4 + 2 * queryTile * keys * 4,
+    workgroupBytes: keys * D * 4 + 2 * queries * keys * 4,
     accumulators: TEAM_QUERIES * 4,
   }
 }
 
-function fewQueries(D: number): Shape {
+function fewQueries(D: number): AttentionShape {
   const V = D / 4
   const parts = Math.floor(POOL_THREADS / V)
   return {
     name: 'pool_attention',
     code: fewCode,
     consts: { THREADS: u32(POOL_THREADS) },
-    queryTile: 1,
+    queries: 1,
     threads: POOL_THREADS,
     workgroupBytes: 16 * (V + parts * V) + 2 * POOL_THREADS * 4,
     accumulators: 4,

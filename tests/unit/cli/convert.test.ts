@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readSafetensors, type TensorInMemory } from '../../../src/checkpoint/safetensors-read.js'
 import { readLogitScale } from '../../../src/checkpoint/logit-scale.js'
 import { convert } from '../../../src/cli/convert.js'
@@ -11,25 +10,14 @@ import { towerTensors } from '../../../src/model/layouts.js'
 import { familyFiles, type FamilyModel } from '../../support/families.js'
 import { fixtureJson } from '../../support/fixture.js'
 import { serve } from '../../support/serve.js'
-import { captureStdout } from '../../support/stdout.js'
+import { eachWithOutFile } from '../../support/out-file.js'
 
 const MODELS = 'tests/fixtures/models'
 
-let folder: string
-let out: string
-let said: ReturnType<typeof captureStdout>
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sovit-convert-'))
-  out = join(folder, 'out.safetensors')
-  said = captureStdout()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  rmSync(folder, { recursive: true })
-})
+const at = eachWithOutFile()
 
 const signal = new AbortController().signal
-const run = (...args: string[]) => convert.run([...args, '--out', out], signal)
+const run = (...args: string[]) => convert.run([...args, '--out', at.out], signal)
 const tensorsOf = (path: string) => readSafetensors(readFileSync(path))
 const describeFile = (path: string) => describeTower(pathToFileURL(path), {})
 
@@ -53,7 +41,7 @@ const towers = readdirSync(MODELS).filter(
 async function folderOf(name: string): Promise<string> {
   const family = families.find((one) => one.name === name)
   if (!family) throw new Error(`There is no fixture ${name}.`)
-  const path = join(folder, family.name)
+  const path = join(at.folder, family.name)
   mkdirSync(path)
   for (const file of await familyFiles(family))
     writeFileSync(join(path, file.name), new Uint8Array(await file.arrayBuffer()))
@@ -76,7 +64,7 @@ describe('convert', () => {
   it.each(towers)('%s: the tensors of the tower alone, bit for bit, in the order of the network', async (model) => {
     await run(`${MODELS}/${model}`)
     const before = await describeTower(pathToFileURL(`${MODELS}/${model}/`), {})
-    const after = await describeFile(out)
+    const after = await describeFile(at.out)
     expect(after.model).toMatchObject({ layout: before.model.layout, dtype: before.model.dtype })
     expect(after.model.config).toEqual(before.model.config)
     expect(after.skipped).toEqual([])
@@ -85,8 +73,8 @@ describe('convert', () => {
       names.map((name) => after.tensors.get(name)),
     )
     const originals = stored(model)
-    for (const [name, tensor] of tensorsOf(out)) expect(same(tensor, originals.get(name)), name).toBe(true)
-    expect(said.text()).toMatch(/: \d+ tensors, .* MB/)
+    for (const [name, tensor] of tensorsOf(at.out)) expect(same(tensor, originals.get(name)), name).toBe(true)
+    expect(at.said.text()).toMatch(/: \d+ tensors, .* MB/)
   })
 
   it.each(families.filter(({ layout }) => layout !== 'big_vision'))(
@@ -95,15 +83,15 @@ describe('convert', () => {
       const source = await folderOf(family.name)
       await run(source)
       const before = await describeTower(pathToFileURL(`${source}/`), {})
-      const after = await describeFile(out)
+      const after = await describeFile(at.out)
       const layout = family.layout.endsWith('timm') ? 'bare' : family.layout
       expect(after.model).toEqual({ ...before.model, source: after.model.source, layout })
       expect(after).toMatchObject({ positions: before.positions, resample: before.resample, skipped: [] })
-      const [from, to] = [await contentOf(`${source}/`), await contentOf(out)]
+      const [from, to] = [await contentOf(`${source}/`), await contentOf(at.out)]
       expect([...to.keys()]).toEqual([...from.keys()])
       for (const [name, bytes] of to) expect(Buffer.compare(bytes, from.get(name) ?? Buffer.of()), name).toBe(0)
       const logits = (path: string) => withTower(pathToFileURL(path), {}, (checkpoint) => readLogitScale(checkpoint))
-      expect(await logits(out)).toEqual(await logits(`${source}/`))
+      expect(await logits(at.out)).toEqual(await logits(`${source}/`))
     },
   )
 
@@ -113,7 +101,7 @@ describe('convert', () => {
       const source = await folderOf(name)
       await run(source, '--heads', 'none')
       // A record of a tower that was made to run alone: no config.json may ask for its merger.
-      const { tensors, model } = await describeFile(out)
+      const { tensors, model } = await describeFile(at.out)
       expect(model.config).toMatchObject({ pooling: null, resampler: null, merger: null })
       expect(tensors.size).toBe(towerTensors(model.config).length)
     },
@@ -124,12 +112,12 @@ describe('convert', () => {
     try {
       await run(`${server.origin}/siglip-erf-f16/`)
       const origin = { format: 'pt', 'sovit.source': `${server.origin}/siglip-erf-f16/` }
-      const { metadata } = await describeFile(out)
+      const { metadata } = await describeFile(at.out)
       expect(Object.fromEntries(metadata)).toMatchObject(origin)
-      const first = out
-      out = join(folder, 'second.safetensors')
+      const first = at.out
+      at.out = join(at.folder, 'second.safetensors')
       await run(first)
-      expect(readFileSync(out).equals(readFileSync(first))).toBe(true)
+      expect(readFileSync(at.out).equals(readFileSync(first))).toBe(true)
     } finally {
       await server.close()
     }
@@ -137,18 +125,18 @@ describe('convert', () => {
 
   it('says nothing of the folders of this machine', async () => {
     await run(`${MODELS}/siglip-f32`)
-    expect((await describeFile(out)).metadata.get('sovit.source')).toBe('siglip-f32')
+    expect((await describeFile(at.out)).metadata.get('sovit.source')).toBe('siglip-f32')
   })
 
   it('refuses to write over what it reads, and leaves nothing behind a failure', async () => {
     await run(`${MODELS}/siglip-f32`)
-    const bytes = readFileSync(out)
-    await expect(run(out)).rejects.toMatchObject({ code: 'BAD_OPTION' })
-    expect(readFileSync(out).equals(bytes)).toBe(true)
-    const aborted = convert.run([`${MODELS}/siglip-f32`, '--out', out], AbortSignal.abort())
+    const bytes = readFileSync(at.out)
+    await expect(run(at.out)).rejects.toMatchObject({ code: 'BAD_OPTION' })
+    expect(readFileSync(at.out).equals(bytes)).toBe(true)
+    const aborted = convert.run([`${MODELS}/siglip-f32`, '--out', at.out], AbortSignal.abort())
     await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
-    expect(readFileSync(out).equals(bytes)).toBe(true)
-    expect(readdirSync(folder)).toEqual(['out.safetensors'])
+    expect(readFileSync(at.out).equals(bytes)).toBe(true)
+    expect(readdirSync(at.folder)).toEqual(['out.safetensors'])
   })
 })
 
@@ -158,7 +146,7 @@ describe('convert --weights int8', () => {
     ['int8-mixed', 'bare-mixed'],
   ])("%s: torch's codes and scales of %s, bit for bit", async (expected, model) => {
     await run(`${MODELS}/${model}`, '--weights', 'int8')
-    const tensors = tensorsOf(out)
+    const tensors = tensorsOf(at.out)
     const compared = [...stored(expected)].filter(([name]) => !name.includes('.k_proj.weight'))
     for (const [name, tensor] of compared) expect(same(tensor, tensors.get(name)), name).toBe(true)
     expect(compared.filter(([, { dtype }]) => dtype === 'I8').length).toBeGreaterThan(4)
@@ -166,7 +154,7 @@ describe('convert --weights int8', () => {
 
   it.each(['timm-map', 'minicpmv-2_6', 'siglip-map'])('%s: matrices of the blocks, no others', async (name) => {
     await run(await folderOf(name), '--weights', 'int8')
-    const { tensors, model } = await describeFile(out)
+    const { tensors, model } = await describeFile(at.out)
     const codes = [...tensors].filter(([, { dtype }]) => dtype === 'I8').map(([canonical]) => canonical)
     expect(codes).toHaveLength(6 * model.config.layers)
     expect(codes.filter((canonical) => !canonical.startsWith('encoder.layers.'))).toEqual([])
@@ -174,17 +162,17 @@ describe('convert --weights int8', () => {
 
   it('leaves int8 as it is', async () => {
     await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
-    const first = out
-    out = join(folder, 'second.safetensors')
+    const first = at.out
+    at.out = join(at.folder, 'second.safetensors')
     for (const weights of ['int8', 'stored']) {
       await run(first, '--weights', weights)
-      expect(readFileSync(out).equals(readFileSync(first)), weights).toBe(true)
+      expect(readFileSync(at.out).equals(readFileSync(first)), weights).toBe(true)
     }
   })
 
   it('puts all scales before all else, so that who needs them first can have them by one request', async () => {
     await run(`${MODELS}/hot-bf16`, '--weights', 'int8')
-    const kinds = [...tensorsOf(out).keys()].map((name) => name.endsWith('_scale'))
+    const kinds = [...tensorsOf(at.out).keys()].map((name) => name.endsWith('_scale'))
     expect(kinds.indexOf(false)).toBe(12)
     expect(kinds.lastIndexOf(true)).toBe(11)
   })

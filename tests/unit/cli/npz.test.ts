@@ -1,9 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readSafetensors } from '../../../src/checkpoint/safetensors-read.js'
 import { convert } from '../../../src/cli/convert.js'
 import { modelRef } from '../../../src/cli/model-ref.js'
@@ -11,7 +10,7 @@ import { parseArrayHeader } from '../../../src/cli/npz/npy.js'
 import { permute } from '../../../src/cli/npz/permute.js'
 import { readEntry, readZip } from '../../../src/cli/npz/zip.js'
 import { describeTower } from '../../../src/encoder/load.js'
-import { captureStdout } from '../../support/stdout.js'
+import { eachWithOutFile } from '../../support/out-file.js'
 import { npyOf, zipOf, type ZipForm } from '../../support/zip.js'
 import { expectError } from '../checkpoint/safetensors-cases.js'
 
@@ -20,22 +19,11 @@ const MODELS = 'tests/fixtures/models'
 const PLAIN = `${MODELS}/big-vision/big-vision.npz`
 const SCANNED = `${MODELS}/big-vision-scanned/big-vision-scanned.npz`
 
-let folder: string
-let out: string
-let said: ReturnType<typeof captureStdout>
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sovit-npz-'))
-  out = join(folder, 'out.safetensors')
-  said = captureStdout()
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  rmSync(folder, { recursive: true })
-})
+const at = eachWithOutFile()
 
 const signal = new AbortController().signal
-const run = (...args: string[]) => convert.run([...args, '--out', out], signal)
-const describeOut = () => describeTower(pathToFileURL(out), {})
+const run = (...args: string[]) => convert.run([...args, '--out', at.out], signal)
+const describeOut = () => describeTower(pathToFileURL(at.out), {})
 
 /** The files of an archive. */
 async function filesIn(path: string): Promise<Map<string, Buffer>> {
@@ -52,7 +40,7 @@ async function filesIn(path: string): Promise<Map<string, Buffer>> {
 
 /** A .npz file in the test's folder. */
 function write(files: ReadonlyMap<string, Uint8Array>, form?: ZipForm): string {
-  const path = join(folder, 'made.npz')
+  const path = join(at.folder, 'made.npz')
   writeFileSync(path, zipOf(files, form))
   return path
 }
@@ -89,12 +77,12 @@ describe('convert of big_vision', () => {
     ['blocks stacked', SCANNED],
   ])('%s: the tensors that the reference was made of, bit for bit', async (_, path) => {
     await run(path)
-    expectTower(out)
+    expectTower(at.out)
     const { model, skipped } = await describeOut()
     expect(model).toMatchObject({ layout: 'bare', family: 'siglip', dtype: 'F32' })
     expect(model.config).toMatchObject({ layers: 2, width: 8, heads: 2, mlp: 20, gelu: 'tanh', pooling: { mlp: 20 } })
     expect(skipped).toEqual([])
-    expect(said.text()).toMatch(/: 54 tensors, .*npz\n$/)
+    expect(at.said.text()).toMatch(/: 54 tensors, .*npz\n$/)
   })
 
   it.each([
@@ -104,7 +92,7 @@ describe('convert of big_vision', () => {
   ])('%s, from either form', async (_, form) => {
     for (const path of [PLAIN, SCANNED]) {
       await run(write(await filesIn(path), form))
-      expectTower(out)
+      expectTower(at.out)
     }
   })
 
@@ -117,25 +105,25 @@ describe('convert of big_vision', () => {
 
   it('quantises as it does from other files', async () => {
     await run(PLAIN, '--weights', 'int8')
-    const direct = readFileSync(out)
+    const direct = readFileSync(at.out)
     await run(PLAIN)
-    const stored = out
-    out = join(folder, 'second.safetensors')
+    const stored = at.out
+    at.out = join(at.folder, 'second.safetensors')
     await run(stored, '--weights', 'int8')
-    const [a, b] = [readSafetensors(direct), readSafetensors(readFileSync(out))]
+    const [a, b] = [readSafetensors(direct), readSafetensors(readFileSync(at.out))]
     for (const [name, { data }] of b) expect(Buffer.compare(data, a.get(name)?.data ?? Buffer.of()), name).toBe(0)
     expect([...b.values()].filter(({ dtype }) => dtype === 'I8')).toHaveLength(12)
   })
 
   it('NaFlex: flat patches and a square table are the same bytes', async () => {
     const files = await filesIn(PLAIN)
-    const at = 'params/img/'
-    files.set(`${at}embedding/kernel.npy`, withHeader(files.get(`${at}embedding/kernel.npy`), '<f4', [588, 8]))
-    files.set(`${at}pos_embedding.npy`, withHeader(files.get(`${at}pos_embedding.npy`), '<f4', [5, 5, 8]))
+    const prefix = 'params/img/'
+    files.set(`${prefix}embedding/kernel.npy`, withHeader(files.get(`${prefix}embedding/kernel.npy`), '<f4', [588, 8]))
+    files.set(`${prefix}pos_embedding.npy`, withHeader(files.get(`${prefix}pos_embedding.npy`), '<f4', [5, 5, 8]))
     await run(write(files))
     const { model } = await describeOut()
     expect(model).toMatchObject({ family: 'naflex', config: { embedding: 'linear', patch: 14, table: 5 } })
-    const flat = readSafetensors(readFileSync(out)).get('embeddings.patch_embedding.weight')
+    const flat = readSafetensors(readFileSync(at.out)).get('embeddings.patch_embedding.weight')
     const stored = readSafetensors(readFileSync(`${MODELS}/siglip-map/model.safetensors`))
     const kernel = stored.get('vision_model.embeddings.patch_embedding.weight')
     expect(flat?.shape).toEqual([8, 588])
@@ -171,7 +159,7 @@ describe('convert of big_vision', () => {
     await run(write(files))
     expect((await describeOut()).model.dtype).toBe(dtype)
     const kernel = files.get('params/img/Transformer/encoderblock_1/MlpBlock_0/Dense_0/kernel.npy')
-    const fc1 = readSafetensors(readFileSync(out)).get('encoder.layers.1.mlp.fc1.weight')
+    const fc1 = readSafetensors(readFileSync(at.out)).get('encoder.layers.1.mlp.fc1.weight')
     const last = (kernel?.length ?? 0) - 2 * 8 * 20
     for (const [row, column] of [
       [0, 0],
@@ -194,7 +182,7 @@ describe('what cannot be converted leaves no file behind', () => {
   const nothing = () => undefined
 
   it.each<[string, () => Promise<string> | string, string, ...(string | number)[]]>([
-    ['no file', () => join(folder, 'absent.npz'), 'NOT_FOUND'],
+    ['no file', () => join(at.folder, 'absent.npz'), 'NOT_FOUND'],
     ['no archive', () => text('no archive'), 'BAD_NPZ', 'zip'],
     ['half an archive', async () => half(await change(nothing)), 'BAD_NPZ'],
     [
@@ -243,7 +231,7 @@ describe('what cannot be converted leaves no file behind', () => {
     ],
   ])('%s', async (_, path, code, ...words) => {
     await expectError(run(await path()), code as 'BAD_NPZ', ...words)
-    expect(readdirSync(folder).filter((name) => !name.endsWith('.npz'))).toEqual([])
+    expect(readdirSync(at.folder).filter((name) => !name.endsWith('.npz'))).toEqual([])
   })
 
   it('a deflated one with a broken stream', async () => {
@@ -260,8 +248,8 @@ describe('what cannot be converted leaves no file behind', () => {
   })
 
   const text = (content: string): string => {
-    writeFileSync(join(folder, 'made.npz'), content)
-    return join(folder, 'made.npz')
+    writeFileSync(join(at.folder, 'made.npz'), content)
+    return join(at.folder, 'made.npz')
   }
   const half = (path: string): string => {
     const bytes = readFileSync(path)
@@ -277,7 +265,7 @@ it('permute puts axes in another order', () => {
   const bytes = new Uint8Array(Uint16Array.from({ length: 24 }, (_, i) => i).buffer)
   const numbers = (shape: number[], axes: number[]) => [...new Uint16Array(permute(bytes, shape, axes, 2).buffer)]
   expect(numbers([4, 6], [1, 0]).slice(0, 5)).toEqual([0, 6, 12, 18, 1])
-  // [2, 2, 3, 2] → [2, 3, 2, 2]: out[o, c, y, x] = in[y, x, c, o]
+  // [2, 2, 3, 2] → [2, 3, 2, 2]: at.out[o, c, y, x] = in[y, x, c, o]
   const kernel = numbers([2, 2, 3, 2], [3, 2, 0, 1])
   for (let o = 0; o < 2; o++)
     for (let c = 0; c < 3; c++)

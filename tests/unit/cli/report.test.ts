@@ -1,5 +1,5 @@
-import { TOWER_ALONE } from '../../../src/model/config.js'
 import { describe, expect, it } from 'vitest'
+import { sovit400m } from '../../../src/bench/synthetic.js'
 import type { Picture } from '../../../src/cli/pictures.js'
 import { encodeJson, encodeLines } from '../../../src/cli/report.js'
 import type { EncodeReport } from '../../../src/cli/runtime.js'
@@ -12,18 +12,7 @@ const report: EncodeReport = {
     layout: 'vpm',
     family: 'minicpm-v',
     dtype: 'BF16',
-    config: {
-      layers: 27,
-      width: 1152,
-      heads: 16,
-      headSize: 72,
-      mlp: 4304,
-      patch: 14,
-      table: 70,
-      gelu: 'tanh',
-      eps: 1e-6,
-      ...TOWER_ALONE,
-    },
+    config: sovit400m(27),
   },
   device: {
     vendor: 'v',

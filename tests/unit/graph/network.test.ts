@@ -1,27 +1,15 @@
 /** The network as data, from the paper's order to the dispatches of a device; nothing here needs a GPU. */
 import { describe, expect, test } from 'vitest'
+import { sovit400m } from '../../../src/bench/synthetic.js'
 import { fuse } from '../../../src/graph/fuse.js'
 import { planNetwork } from '../../../src/graph/plan.js'
 import { shapes } from '../../../src/graph/shapes.js'
 import { KernelCatalog } from '../../../src/gpu/catalog.js'
-import { type VisionConfig, TOWER_ALONE } from '../../../src/model/config.js'
 import { towerTensors } from '../../../src/model/layouts.js'
 import { PATCHES, type Network, type Operation, type Parameter } from '../../../src/model/network.js'
 import { sovit } from '../../../src/model/sovit.js'
 
-/** SoViT-400m/14 of MiniCPM-V. */
-const BIG: VisionConfig = {
-  layers: 27,
-  width: 1152,
-  heads: 16,
-  headSize: 72,
-  mlp: 4304,
-  patch: 14,
-  table: 70,
-  gelu: 'tanh',
-  eps: 1e-6,
-  ...TOWER_ALONE,
-}
+const BIG = sovit400m(27)
 const network = sovit(BIG)
 const kernels = await KernelCatalog.open({
   arithmetic: 'f32',
