@@ -41,7 +41,7 @@ async function prepare(library) {
 /** In the page: loads, or reads the same bytes and drops them. Returns milliseconds. */
 async function load({ address, cache }) {
   const start = performance.now()
-  const encoder = await globalThis.VisionEncoder.load(address, { cache, precision: 'f32' })
+  const encoder = await globalThis.VisionEncoder.load(address, { cache, precision: 'f32', heads: 'none' })
   const ms = performance.now() - start
   const { fetchedBytes, cachedBytes, weightBytes } = encoder.load
   encoder.dispose()

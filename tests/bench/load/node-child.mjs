@@ -41,7 +41,7 @@ async function load({ device, cache, manifest, digest }) {
   const hashes = manifest && JSON.parse(readFileSync(manifest, 'utf8'))
   const idle = memory().now
   const start = performance.now()
-  const options = { gpu, cache, manifest: hashes, precision: 'f32', tuning: false }
+  const options = { gpu, cache, manifest: hashes, precision: 'f32', heads: 'none', tuning: false }
   const encoder = await VisionEncoder.load(address, options)
   const ms = performance.now() - start
   const above = memory().peak - idle

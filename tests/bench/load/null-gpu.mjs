@@ -46,7 +46,18 @@ function standIn(device, buffers, keep) {
     if (keep) kept.set(bytes, offset)
     else staging.set(bytes)
   }
+  const createBindGroup = device.createBindGroup.bind(device)
+  device.createBindGroup = (descriptor) => {
+    const entries = descriptor.entries.map(({ binding, resource }) => ({ binding, resource: within(resource, buffers) }))
+    return createBindGroup({ ...descriptor, entries })
+  }
   return device
+}
+
+/** What is bound of a buffer that is smaller than it should be; nothing reads or writes it. */
+function within(resource, buffers) {
+  if (!buffers.has(resource.buffer)) return resource
+  return { buffer: resource.buffer, size: Math.min(resource.size ?? SMALL, SMALL) }
 }
 
 /** The null backend leaves in a buffer what was in its memory before. */
