@@ -49,6 +49,7 @@ export default defineConfig({
         features: 'src/features/index.ts',
         worker: 'src/worker/index.ts',
         'worker-entry': 'src/worker/worker-entry.ts',
+        nano: 'src/nano.ts',
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
       },

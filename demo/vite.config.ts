@@ -6,7 +6,7 @@ import { defineConfig, type Plugin } from 'vite'
 const configBesideWeights: Plugin = {
   name: 'config-beside-weights',
   generateBundle() {
-    const source = readFileSync(join(import.meta.dirname, '../weights/config.json'))
+    const source = readFileSync(join(import.meta.dirname, '../weights/nano/config.json'))
     this.emitFile({ type: 'asset', fileName: 'assets/config.json', source })
   },
 }

@@ -105,7 +105,7 @@ export class VisionEncoder {
    * Loads a checkpoint: reads its header, streams the tower's tensors to the GPU, compiles the kernels.
    *
    * @param source `owner/repo` on the hub, an address, a Blob or File, the files of a folder, or bytes; in Node also a path.
-   *   Default: the built-in tiny model.
+   *   Default: sovit-nano, built in.
    * @throws SovitError; then nothing is left on the device.
    */
   static async load(source: ModelSource = builtInModel, options: LoadOptions = {}): Promise<VisionEncoder> {

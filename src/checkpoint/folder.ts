@@ -20,15 +20,16 @@ export async function openInFolder(
   meter: Meter,
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
+  if (place.weights) return openFile(place.name, () => readConfig(place, meter, signal), place.weights, meter, signal)
   const config = await readConfig(place, meter, signal)
-  if (place.weights) return openFile(place.name, config, place.weights, meter, signal)
+  const beside = () => Promise.resolve(config)
   const { folder } = place
   const whole = place.index ? null : await folder.find(WEIGHTS, signal)
-  if (whole) return openFile(place.name, config, whole, meter, signal)
+  if (whole) return openFile(place.name, beside, whole, meter, signal)
   const index = place.index ?? (await folder.find(INDEX, signal))
   if (index) return openSharded(place.name, config, index, folder, meter, signal)
   const only = folder.weightFiles?.length === 1 ? await folder.find(String(folder.weightFiles[0]), signal) : null
-  if (only) return openFile(place.name, config, only, meter, signal)
+  if (only) return openFile(place.name, beside, only, meter, signal)
   const wayOut = 'Name a file, or a folder that holds a checkpoint in safetensors form'
   throw new SovitError('NOT_FOUND', `Neither ${WEIGHTS} nor ${INDEX} is in ${place.name}. ${wayOut}.`)
 }

@@ -18,5 +18,5 @@ export async function openCheckpoint(source: ModelSource, options: LocateOptions
   const remote = async () => (await import('./cache.js')).openCache(cache, meter, options)
   const place = await locate(source, cache === false ? options : { ...options, remote })
   if (place.folder) return (await import('./folder.js')).openInFolder(place, meter, signal)
-  return openFile(place.name, null, place.weights, meter, signal)
+  return openFile(place.name, () => Promise.resolve(null), place.weights, meter, signal)
 }

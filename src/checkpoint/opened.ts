@@ -2,13 +2,17 @@ import type { SovitError } from '../errors.js'
 import { readHeader, type Header } from './header.js'
 import type { JsonObject } from './json.js'
 import { metered, type Meter } from './meter.js'
+import { RECORDED_CONFIG } from './recorded-config.js'
 import { planReads, streamTensors } from './stream.js'
 import type { ByteSource, Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
-/** Opens a checkpoint of one file. Throws `BAD_SAFETENSORS`, and whatever `source` throws; then it is closed. */
+/**
+ * Opens a checkpoint of one file. `beside` reads config.json, unless the file itself records what that would say. Throws
+ * `BAD_SAFETENSORS`, and whatever `source` and `beside` throw; then it is closed.
+ */
 export async function openFile(
   name: string,
-  config: JsonObject | null,
+  beside: () => Promise<JsonObject | null>,
   source: ByteSource,
   meter: Meter,
   signal: AbortSignal | undefined,
@@ -17,6 +21,7 @@ export async function openFile(
   const shard = new Shard(file, () => Promise.resolve(metered(source, meter)))
   try {
     const { tensors, metadata } = await shard.header(signal)
+    const config = metadata.has(RECORDED_CONFIG) ? null : await beside()
     return new OpenCheckpoint(name, config, metadata, new Map([...tensors.keys()].map((key) => [key, shard])), meter)
   } catch (error) {
     await shard.close()

@@ -8,7 +8,7 @@ import { SovitError } from '../errors.js'
 
 export const MODEL_HELP = `MODEL is a .safetensors file, an .index.json beside its shards, a folder (config.json beside model.safetensors or its
 index and shards), an http(s) address of either (a folder's ends in /), hf:OWNER/REPO[@REVISION], or OWNER/REPO.
-Default: the tiny model that comes with the package.`
+Default: sovit-nano, which comes with the package.`
 
 /** A model as the user named it, and where its files lie. */
 export interface ModelRef {
@@ -28,7 +28,7 @@ export function modelRef(name: string | undefined, env: HubSettings = process.en
       `${name} is not read as a model. Convert it first: sovit convert ${name} --out FILE.safetensors.`,
     )
   }
-  if (name === undefined) return { name: 'built-in tiny model', source: builtInModel, fetch: hub }
+  if (name === undefined) return { name: 'sovit-nano, built in', source: builtInModel, fetch: hub }
   if (existsSync(name)) {
     const folder = statSync(name).isDirectory()
     return { name, source: pathToFileURL(resolve(name) + (folder ? '/' : '')), fetch: hub }

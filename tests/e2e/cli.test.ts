@@ -232,7 +232,7 @@ describe('failures are one line, exit status 1, and leave no file', () => {
     ['encode no-such.png', 'NOT_FOUND'],
     [`encode ${PICTURE} --model ./no-such-model`, 'NOT_FOUND'],
     ['encode --pixels no-such.safetensors', 'NOT_FOUND'],
-    ['encode --pixels weights/sovit-tiny.safetensors', 'TENSOR_MISSING'],
+    ['encode --pixels tests/fixtures/models/sovit-tiny/model.safetensors', 'TENSOR_MISSING'],
     [`encode ${PICTURE} --size 13`, 'IMAGE_SIZE'],
     [`encode ${LARGE} --size minicpm-v --max-slices 2 --pca x.png`, 'BAD_OPTION'],
     [`encode ${PICTURE} --positions table`, 'BAD_POSITIONS'],

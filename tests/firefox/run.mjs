@@ -40,7 +40,7 @@ async function encodeInPage() {
   const { VisionEncoder } = await import('/dist/index.js')
   const support = await VisionEncoder.support()
   if (!support.ok) throw new Error(support.message)
-  const bytesOf = async (name) => (await fetch(`/weights/${name}`)).arrayBuffer()
+  const bytesOf = async (name) => (await fetch(`/weights/nano/${name}`)).arrayBuffer()
 
   const file = await bytesOf('expected.safetensors')
   const start = 8 + new DataView(file).getUint32(0, true)
@@ -71,7 +71,7 @@ async function encodeInPage() {
     return { cosine, nmse: error / power }
   }
 
-  const model = await bytesOf('sovit-tiny.safetensors')
+  const model = await bytesOf('sovit-nano.safetensors')
   const { vendor, architecture, description, features } = support.device
   const results = []
   for (const precision of features.includes('shader-f16') ? ['f32', 'f16'] : ['f32']) {

@@ -80,7 +80,8 @@ def of_folder(folder: Path) -> Weights:
     tower = load_file(folder / "sovit-nano.safetensors")
     beside = load_file(folder / "labels.safetensors")
     bare = {name.removeprefix("vision_model."): value for name, value in tower.items()}
-    return Weights(bare, beside["labels"].numpy(), beside["patch_scale"].item(), beside["patch_bias"].item())
+    scale, bias = beside["patch_logit_scale"].exp().item(), beside["patch_logit_bias"].item()
+    return Weights(bare, beside["labels"].numpy(), scale, bias)
 
 
 def of_model(model: Nano) -> Weights:

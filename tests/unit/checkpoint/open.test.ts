@@ -168,6 +168,13 @@ describe('what is read', () => {
     expect(checkpoint.fetchedBytes - before).toBe(a.length + b.length)
   })
 
+  it('of a file that records its config: nothing beside it', async () => {
+    const own = concat(encodeSafetensors([tensor('a', a)], { 'sovit.config': '{}' }))
+    const checkpoint = await openCheckpoint(`${await serveFolder({ 'a.safetensors': own })}a.safetensors`)
+    expect(checkpoint.config).toBeNull()
+    expect(server?.log.filter((line) => line.includes('config.json'))).toEqual([])
+  })
+
   it('of shards: only those that hold what is asked for', async () => {
     const checkpoint = await openCheckpoint(await serveFolder(shardFolder))
     expect(await contents(checkpoint, ['b'])).toEqual({ b })

@@ -33,7 +33,7 @@ describe('encodeOptions', () => {
       runtime: 'auto',
       hiddenStates: false,
       json: false,
-      model: { name: 'built-in tiny model' },
+      model: { name: 'sovit-nano, built in' },
     })
     expect(request('a.png')).toMatchObject({ repeat: undefined, out: undefined, pca: undefined, pixels: undefined })
   })

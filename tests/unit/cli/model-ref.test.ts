@@ -11,11 +11,11 @@ const hrefOf = (name: string | undefined): string | undefined => {
 
 describe('modelRef', () => {
   it('takes the built-in model by default', () => {
-    expect(hrefOf(undefined)).toMatch(/^file:.*\/weights\/sovit-tiny\.safetensors$/)
+    expect(hrefOf(undefined)).toMatch(/^file:.*\/weights\/nano\/sovit-nano\.safetensors$/)
   })
 
   it('takes an existing file or folder before anything else', () => {
-    expect(hrefOf('weights/config.json')).toMatch(/^file:.*\/weights\/config\.json$/)
+    expect(hrefOf('weights/nano/config.json')).toMatch(/^file:.*\/weights\/nano\/config\.json$/)
     expect(hrefOf('tests/fixtures')).toMatch(/^file:.*\/tests\/fixtures\/$/)
   })
 
