@@ -50,6 +50,7 @@ export default defineConfig({
         worker: 'src/worker/index.ts',
         'worker-entry': 'src/worker/worker-entry.ts',
         nano: 'src/nano.ts',
+        safetensors: 'src/safetensors.ts',
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
       },

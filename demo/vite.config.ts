@@ -1,19 +1,37 @@
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig, type Plugin } from 'vite'
 
-/** A checkpoint's config.json is looked for beside it, so it must lie where the weights do. */
-const configBesideWeights: Plugin = {
-  name: 'config-beside-weights',
-  generateBundle() {
-    const source = readFileSync(join(import.meta.dirname, '../weights/nano/config.json'))
-    this.emitFile({ type: 'asset', fileName: 'assets/config.json', source })
+const here = import.meta.dirname
+
+/** Files of public/ that an open page does not need. */
+const NOT_KEPT = new Set(['recorded.safetensors'])
+
+/** The service worker, told which files make the page: what was built, and what lies in public/. */
+const serviceWorker: Plugin = {
+  name: 'service-worker',
+  generateBundle(_, bundle) {
+    const built = Object.values(bundle).filter(
+      ({ fileName }) => !fileName.endsWith('.map') && fileName !== 'bench.html',
+    )
+    const fixed = readdirSync(join(here, 'public'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !NOT_KEPT.has(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name).slice(join(here, 'public').length + 1))
+    const hash = createHash('sha256')
+    for (const chunk of built) hash.update(chunk.type === 'chunk' ? chunk.code : chunk.source)
+    for (const file of fixed) hash.update(readFileSync(join(here, 'public', file)))
+    const files = ['./', ...built.map(({ fileName }) => fileName), ...fixed]
+    const source = readFileSync(join(here, 'src/sw.js'), 'utf8')
+      .replace("/* @build version */ 'development'", JSON.stringify(hash.digest('hex').slice(0, 16)))
+      .replace('/* @build files */ []', JSON.stringify(files))
+    this.emitFile({ type: 'asset', fileName: 'sw.js', source })
   },
 }
 
 /** The page is built like any user's: it imports `sovit` through package.json's exports, so the library is built first. */
 export default defineConfig({
-  root: import.meta.dirname,
+  root: here,
   base: './',
   build: {
     outDir: 'dist',
@@ -22,8 +40,9 @@ export default defineConfig({
     // The page's content policy refuses data: addresses for anything but images.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ['index.html', 'bench.html'].map((page) => join(import.meta.dirname, page)) },
+    rolldownOptions: { input: ['index.html', 'bench.html'].map((page) => join(here, page)) },
   },
-  plugins: [configBesideWeights],
+  plugins: [serviceWorker],
+  worker: { format: 'es' },
   assetsInclude: ['**/*.safetensors'],
 })

@@ -42,3 +42,21 @@ export function onEnter(field: HTMLInputElement, act: () => void): void {
     act()
   })
 }
+
+export function listItem(child: HTMLElement): HTMLLIElement {
+  const item = document.createElement('li')
+  item.append(child)
+  return item
+}
+
+/** Has the browser save a file. */
+export function save(blob: Blob, name: string): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  // The download has its own hold on the bytes once it has begun.
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href)
+  }, 60_000)
+}

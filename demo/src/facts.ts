@@ -1,4 +1,4 @@
-import type { DeviceInfo, Encoding, VisionEncoder } from 'sovit'
+import type { DeviceInfo, Encoding, VisionEncoder } from 'sovit/worker'
 import { byId } from './dom.js'
 import { formatBytes, formatTime } from './format.js'
 import type { Model } from './models.js'
@@ -24,7 +24,7 @@ export function showModelFacts(encoder: VisionEncoder, { kind, label }: Model): 
   // What is on show is of another model.
   write('tokens', '–')
   write('encode', '–')
-  write('memory', formatBytes(encoder.gpuBytes))
+  void showMemory(encoder)
 }
 
 /** What is known once a picture is encoded. `ms`: wall time of the encode, decoding and readback included. */
@@ -33,7 +33,12 @@ export function showEncodeFacts(encoder: VisionEncoder, encoding: Encoding, ms: 
   const [patches, width] = encoding.dims
   write('tokens', `${patches} × ${width}, grid ${rows} × ${columns}, ${encoding.positions} positions`)
   write('encode', formatTime(ms))
-  write('memory', formatBytes(encoder.gpuBytes))
+  void showMemory(encoder)
+}
+
+async function showMemory(encoder: VisionEncoder): Promise<void> {
+  const use = await encoder.memory().catch(() => null) // disposed meanwhile: another model's is shown then
+  if (use) write('memory', formatBytes(use.bytes))
 }
 
 /** Browsers tell vendor and architecture, and hide the rest. */

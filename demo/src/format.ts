@@ -22,3 +22,9 @@ export function formatWait(seconds: number): string {
 export function formatCosine(value: number): string {
   return value.toFixed(2).replace('-', '−')
 }
+
+/** A probability: `97%`, `< 1%`. */
+export function formatPercent(share: number): string {
+  const percent = Math.round(share * 100)
+  return percent === 0 ? '< 1%' : `${percent}%`
+}

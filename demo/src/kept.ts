@@ -1,4 +1,4 @@
-import { VisionEncoder, type ModelSource } from 'sovit'
+import { VisionEncoder, type ModelSource } from 'sovit/worker'
 import { byId } from './dom.js'
 import { formatBytes } from './format.js'
 import { showAlert, showNote } from './status.js'

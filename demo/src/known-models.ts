@@ -1,4 +1,4 @@
-import { VisionEncoder } from 'sovit'
+import { VisionEncoder } from 'sovit/worker'
 
 interface KnownModel {
   readonly name: string

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from 'sovit'
+import type { ProgressEvent } from 'sovit/worker'
 import type { ModelKind } from './models.js'
 import { figures, Rate } from './rate.js'
 import { showBar, showBusy, showFigures, showNote, showPhase } from './status.js'

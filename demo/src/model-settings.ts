@@ -2,6 +2,7 @@ import { byId, onEnter } from './dom.js'
 import { KNOWN_MODELS, whatIsFetched } from './known-models.js'
 import { modelOfFiles } from './model-files.js'
 import type { Model, ModelKind } from './models.js'
+import { showAlert } from './status.js'
 
 /** Where a chosen model goes. */
 export interface ModelEvents {
@@ -47,6 +48,14 @@ export function editModelName(): void {
   selectModelKind('name')
   nameField.focus()
   nameField.select()
+}
+
+/** Offers the model that a link names. Nothing is fetched before somebody agrees. */
+export async function offerModel(name: string, load: (model: Model) => void): Promise<void> {
+  nameField.value = name
+  showAlert(`This link was made with ${name}. ${await whatIsFetched(name)}`, 'Load it', () => {
+    load(modelOfName(name))
+  })
 }
 
 let asked = 0

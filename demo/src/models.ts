@@ -1,4 +1,4 @@
-import { VisionEncoder, type ModelSource } from 'sovit'
+import { VisionEncoder, type ModelSource } from 'sovit/worker'
 import { LoadProgress } from './load-progress.js'
 
 /** As the radio buttons have them. */

@@ -12,11 +12,10 @@ export interface Mark {
   readonly held: boolean
 }
 
-/** What one canvas shows. */
-interface Layer {
-  readonly image: CanvasImageSource
-  /** True for pictures; false for patches, whose edges stay sharp. */
-  readonly smooth: boolean
+/** A patch with a dot in it. */
+export interface Dot {
+  readonly index: number
+  readonly colour: string
 }
 
 /** Below this patch side in device pixels, grid lines would hide the picture. */
@@ -24,10 +23,13 @@ const FINEST_GRID = 5
 
 /** One canvas of the stage: a picture or a map of patches, the patch grid over it, and the marked patches. */
 export class PatchView {
-  private layer: Layer | null = null
+  private picture: CanvasImageSource | null = null
+  /** One pixel a patch, over the picture. */
+  private patches: CanvasImageSource | null = null
   private grid: Grid | null = null
   private coverage: Coverage = [1, 1]
   private marks: readonly Mark[] = []
+  private dots: readonly Dot[] = []
   private aspect = 4 / 3
 
   constructor(
@@ -42,16 +44,18 @@ export class PatchView {
   /** Shows a picture and forgets its patches until they are known. */
   showPicture(image: CanvasImageSource, aspect: number): void {
     this.reset(aspect)
-    this.layer = { image, smooth: true }
+    this.picture = image
     this.fit()
   }
 
   /** Empties the view, keeping its place for a picture of this aspect (width / height). */
   reset(aspect: number): void {
     this.aspect = aspect
-    this.layer = null
+    this.picture = null
+    this.patches = null
     this.grid = null
     this.marks = []
+    this.dots = []
     this.fit()
   }
 
@@ -61,18 +65,18 @@ export class PatchView {
     this.draw()
   }
 
-  /** Shows one colour a patch: `colours` is [P, 3], bytes. */
-  showPatches(colours: Uint8ClampedArray, [rows, columns]: Grid): void {
+  /** Shows one colour a patch: `colours` is [P, 4], bytes, RGBA; the picture shines through. */
+  showPatches(colours: Uint8ClampedArray<ArrayBuffer>, [rows, columns]: Grid): void {
     const image = document.createElement('canvas')
     image.width = columns
     image.height = rows
-    const pixels = new ImageData(columns, rows)
-    for (let patch = 0; patch < rows * columns; patch++) {
-      pixels.data.set(colours.subarray(patch * 3, patch * 3 + 3), patch * 4)
-      pixels.data[patch * 4 + 3] = 255
-    }
-    context2d(image).putImageData(pixels, 0, 0)
-    this.layer = { image, smooth: false }
+    context2d(image).putImageData(new ImageData(colours, columns, rows), 0, 0)
+    this.patches = image
+    this.draw()
+  }
+
+  setDots(dots: readonly Dot[]): void {
+    this.dots = dots
     this.draw()
   }
 
@@ -109,18 +113,20 @@ export class PatchView {
     const context = context2d(this.canvas)
     const { width, height } = this.canvas
     context.clearRect(0, 0, width, height)
-    this.canvas.classList.toggle('empty', this.layer === null)
-    if (!this.layer) return
-    context.imageSmoothingEnabled = this.layer.smooth
+    this.canvas.classList.toggle('empty', this.picture === null && this.patches === null)
+    context.imageSmoothingEnabled = true
     context.imageSmoothingQuality = 'high'
-    const [down, across] = this.layer.smooth ? [1, 1] : this.coverage
-    context.drawImage(this.layer.image, 0, 0, width * across, height * down)
+    if (this.picture) context.drawImage(this.picture, 0, 0, width, height)
+    context.imageSmoothingEnabled = false // edges of patches stay sharp
+    const [down, across] = this.coverage
+    if (this.patches) context.drawImage(this.patches, 0, 0, width * across, height * down)
     if (!this.grid) return
     const cell = {
       width: (width * this.coverage[1]) / this.grid[1],
       height: (height * this.coverage[0]) / this.grid[0],
     }
     if (this.lines && Math.min(cell.width, cell.height) >= FINEST_GRID) drawLines(context, this.grid, cell)
+    for (const dot of this.dots) drawDot(context, this.grid, cell, dot)
     for (const mark of this.marks) drawMark(context, this.grid, cell, mark)
   }
 }
@@ -161,6 +167,23 @@ function drawMark(context: CanvasRenderingContext2D, [, columns]: Grid, cell: Ce
     context.lineWidth = line
     context.strokeRect(x - thick / 2, y - thick / 2, cell.width + thick, cell.height + thick)
   }
+}
+
+function drawDot(context: CanvasRenderingContext2D, [, columns]: Grid, cell: Cell, { index, colour }: Dot): void {
+  const radius = Math.max(2.5 * window.devicePixelRatio, Math.min(cell.width, cell.height) * 0.42)
+  context.beginPath()
+  context.arc(
+    ((index % columns) + 0.5) * cell.width,
+    (Math.floor(index / columns) + 0.5) * cell.height,
+    radius,
+    0,
+    2 * Math.PI,
+  )
+  context.fillStyle = colour
+  context.fill()
+  context.lineWidth = window.devicePixelRatio
+  context.strokeStyle = '#0b0714'
+  context.stroke()
 }
 
 function clamp(value: number, count: number): number {

@@ -1,22 +1,39 @@
-import { byId } from './dom.js'
+import { startCamera } from './camera.js'
+import { byId, listItem } from './dom.js'
 import { isModel, modelOfDrop, readDrop, type Dropped } from './model-files.js'
 import type { Model } from './models.js'
 
-interface Sample {
-  readonly file: string
+/** A picture that can be opened. */
+export interface Source {
   readonly name: string
+  /** Whether it shows emoji, which the built-in model knows by name. */
+  readonly emoji: boolean
+  /** What is marked first: shares of the height and the width. Default: the middle. */
+  readonly mark?: readonly [down: number, across: number]
+  open(): Promise<Blob>
 }
 
-const SAMPLES: readonly Sample[] = [
-  { file: 'still-life.png', name: 'Still life' },
-  { file: 'harbour.png', name: 'Harbour' },
-  { file: 'balloons.png', name: 'Balloons' },
-  { file: 'street.png', name: 'Street' },
+export interface Sample extends Source {
+  readonly file: string
+}
+
+const sample = (file: string, name: string, emoji: boolean, mark: Source['mark']): Sample => ({
+  ...{ file, name, emoji, mark },
+  open: () => fetchSample(file, name),
+})
+
+export const SAMPLES: readonly [Sample, ...Sample[]] = [
+  sample('animals.png', 'Animals', true, [0.71, 0.26]),
+  sample('picnic.png', 'Picnic', true, [0.88, 0.39]),
+  sample('traffic.png', 'Traffic', true, [0.8, 0.54]),
+  sample('night.png', 'Night', true, [0.84, 0.85]),
+  sample('street.png', 'Street', false, [0.72, 0.3]),
+  sample('balloons.png', 'Balloons', false, [0.3, 0.35]),
 ]
 
 /** Where chosen files go. */
 export interface PictureEvents {
-  readonly onPicture: (picture: Promise<Blob> | Blob) => void
+  readonly onPicture: (source: Source) => void
   /** Files of a checkpoint, or a folder, were dropped. */
   readonly onModel: (model: Promise<Model>) => void
 }
@@ -28,17 +45,20 @@ export function startPictures({ onPicture, onModel }: PictureEvents): void {
     if (isModel(dropped)) onModel(modelOfDrop(dropped))
     else if (!file) return false
     else {
-      press(null)
-      onPicture(file)
+      onOwn(file)
     }
     return true
+  }
+  const onOwn = (file: Blob): void => {
+    press(null)
+    onPicture({ name: '', emoji: false, open: () => Promise.resolve(file) })
   }
 
   const buttons = SAMPLES.map((sample) => {
     const button = sampleButton(sample)
     button.addEventListener('click', () => {
       press(button)
-      onPicture(fetchSample(sample))
+      onPicture(sample)
     })
     return button
   })
@@ -54,7 +74,16 @@ export function startPictures({ onPicture, onModel }: PictureEvents): void {
     if (event.clipboardData && take(readDrop(event.clipboardData))) event.preventDefault()
   })
   listenToDrops(take)
-  buttons[0]?.click()
+  startCamera(onOwn)
+}
+
+/** Chooses a sample by its name, as a click on it does; the first where there is none of that name. */
+export function chooseSample(name: string): void {
+  const index = Math.max(
+    0,
+    SAMPLES.findIndex((sample) => sample.name === name),
+  )
+  document.querySelectorAll<HTMLButtonElement>('button.sample')[index]?.click()
 }
 
 /** Opens the browser's file dialog for a picture. */
@@ -103,19 +132,13 @@ function sampleButton({ file, name }: Sample): HTMLButtonElement {
   return button
 }
 
-function listItem(child: HTMLElement): HTMLLIElement {
-  const item = document.createElement('li')
-  item.append(child)
-  return item
-}
-
 function press(pressed: HTMLButtonElement | null): void {
   for (const button of document.querySelectorAll('button.sample')) {
     button.setAttribute('aria-pressed', String(button === pressed))
   }
 }
 
-async function fetchSample({ file, name }: Sample): Promise<Blob> {
+async function fetchSample(file: string, name: string): Promise<Blob> {
   const response = await fetch(`./samples/${file}`)
   if (!response.ok)
     throw new Error(`The sample “${name}” could not be fetched: the server answered ${response.status}.`)

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from 'sovit'
+import type { ProgressEvent } from 'sovit/worker'
 import { formatBytes, formatWait } from './format.js'
 
 /** The rate counts what came in so many milliseconds. Weights arrive in pieces of 12 MB: less would jump with each. */

@@ -28,6 +28,28 @@ export function startSettings(events: SettingsEvents): void {
   startCustomSize(events)
 }
 
+/** A size as links have it. */
+export function sizeText(size: Size): string {
+  if (size === 448) return ''
+  return typeof size === 'object' ? `${size.height}x${size.width}` : String(size)
+}
+
+/** Chooses a size that a link tells, as a click would; nothing for what is none. */
+export function chooseSize(text: string): void {
+  const [height = NaN, width = NaN] = text.split('x').map(Number)
+  const custom = height >= 14 && width >= 14
+  const value = custom ? 'custom' : text
+  const radio = [...document.querySelectorAll<HTMLInputElement>('input[name=size]')].find((one) => one.value === value)
+  if (!radio) return
+  radio.checked = true
+  if (custom) {
+    byId('size-height', HTMLInputElement).value = String(height)
+    byId('size-width', HTMLInputElement).value = String(width)
+  }
+  radio.dispatchEvent(new Event('change', { bubbles: true }))
+  if (custom) byId('size-apply', HTMLButtonElement).click()
+}
+
 function showSize(value: string, { onSize }: SettingsEvents): void {
   showSizeNote(value)
   if (value === '448') onSize(448)

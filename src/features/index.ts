@@ -1,5 +1,6 @@
 export { meanCenter, type Dims } from './center.js'
 export { cosineMap, type CosineOptions } from './cosine.js'
+export { foreground } from './foreground.js'
 export { crossCosineMap, matchPatches, type Match, type TokenMap } from './match.js'
 export { pca, pcaColors, type Pca } from './pca.js'
 export { viridis } from './viridis.js'

@@ -9,7 +9,7 @@ const MAX_LINES = 300
  * Rooms of src/, top floor first: a file imports from its own room and from floors below.
  */
 const FLOORS: readonly (readonly string[])[] = [
-  ['index', 'nano'],
+  ['index', 'nano', 'safetensors'],
   ['cli', 'worker', 'bench'],
   ['encoder'],
   ['built-in'],

@@ -1,0 +1,150 @@
+import { crossCosineMap, matchPatches } from 'sovit/features'
+import { viridisPatches } from '../colours.js'
+import { byId, painted } from '../dom.js'
+import { formatCosine } from '../format.js'
+import type { Dot, Mark, PatchView } from '../patch-view.js'
+import type { Source } from '../pictures.js'
+import { dimsOf, type Shown, type Tokens } from '../shown.js'
+import { isReady, largest, place, type Host, type Reading, type Ready, type View } from './view.js'
+
+/** Matches that are shown at once: more could not be told apart. */
+const MATCHES = 24
+
+/** Encodes a picture beside the one on the stage, at the same size and layer. */
+export type EncodeOther = (picture: Blob) => Promise<{ readonly bitmap: ImageBitmap; readonly tokens: Tokens }>
+
+const select = byId('pair-select', HTMLSelectElement)
+const file = byId('pair-file', HTMLInputElement)
+const matches = byId('pair-matches', HTMLInputElement)
+const note = byId('pair-note', HTMLParagraphElement)
+
+/** Where a second picture is like a patch of the first. */
+export class Pair implements View {
+  readonly title = 'Second picture'
+  readonly note = 'lit where alike'
+  readonly points = false
+  readonly #host: Host
+  readonly #sources: readonly Source[]
+  readonly #encode: EncodeOther
+  #chosen: Source
+  #other: {
+    readonly of: Source
+    readonly beside: Tokens
+    readonly bitmap: ImageBitmap
+    readonly tokens: Tokens
+  } | null = null
+  #working: Tokens | null = null
+  #best = 0
+  #cosine = NaN
+
+  constructor(host: Host, sources: readonly [Source, ...Source[]], encode: EncodeOther) {
+    this.#host = host
+    this.#sources = sources
+    this.#encode = encode
+    this.#chosen = sources[1] ?? sources[0]
+    select.replaceChildren(...sources.map(({ name }) => new Option(name, name)))
+    select.value = this.#chosen.name
+    select.addEventListener('change', () => {
+      this.choose(select.value)
+    })
+    file.addEventListener('change', () => {
+      const [picked] = file.files ?? []
+      file.value = ''
+      if (picked) this.#use({ name: picked.name, emoji: false, open: () => Promise.resolve(picked) })
+    })
+    matches.addEventListener('change', () => {
+      host.redraw()
+    })
+  }
+
+  /** The sample that is compared with, or nothing where it is a picture of the user's. */
+  get chosen(): string {
+    return this.#sources.includes(this.#chosen) ? this.#chosen.name : ''
+  }
+
+  /** Compares with the sample of this name. */
+  choose(name: string): void {
+    const source = this.#sources.find((source) => source.name === name)
+    if (source) this.#use(source)
+  }
+
+  #use(source: Source): void {
+    this.#chosen = source
+    select.value = this.chosen
+    this.#host.redraw()
+    this.#host.changed()
+  }
+
+  draw(shown: Shown | Ready, third: PatchView): void {
+    if (!isReady(shown)) {
+      third.reset(shown.bitmap.width / shown.bitmap.height)
+      return
+    }
+    if (this.#other?.of !== this.#chosen || this.#other.beside !== shown.tokens) {
+      third.reset(4 / 3)
+      if (this.#working !== shown.tokens || this.#other?.of !== this.#chosen) void this.#load(shown.tokens)
+      return
+    }
+    const { bitmap, tokens } = this.#other
+    third.showPicture(bitmap, bitmap.width / bitmap.height)
+    third.setGrid(tokens.grid, tokens.coverage)
+    note.textContent = ''
+    this.#host.lead.setDots([])
+    if (matches.checked) void this.#match(shown, third)
+  }
+
+  compare(shown: Ready, patch: number, third: PatchView): void {
+    if (!this.#other || this.#other.beside !== shown.tokens) return
+    const cosines = crossCosineMap(mapOf(shown.tokens), patch, mapOf(this.#other.tokens))
+    this.#best = largest(cosines)
+    this.#cosine = cosines[this.#best] ?? NaN
+    third.showPatches(viridisPatches(cosines, 190), this.#other.tokens.grid)
+  }
+
+  marks(): readonly Mark[] {
+    return this.#other ? [{ index: this.#best, held: false }] : []
+  }
+
+  read({ tokens }: Ready): Reading {
+    const there = this.#other?.beside === tokens ? this.#other : null
+    return {
+      term: 'Cosine',
+      value: there ? formatCosine(this.#cosine) : '–',
+      otherTerm: 'Most alike there',
+      other: there ? place(this.#best, there.tokens.grid[1]) : '–',
+    }
+  }
+
+  async #load(beside: Tokens): Promise<void> {
+    const of = this.#chosen
+    this.#working = beside
+    note.textContent = `Encoding ${of.name}`
+    try {
+      const other = await this.#encode(await of.open())
+      if (of !== this.#chosen || this.#working !== beside) return
+      this.#other = { of, beside, ...other }
+      this.#host.redraw()
+    } catch (error) {
+      note.textContent = error instanceof Error ? error.message : String(error)
+    } finally {
+      if (this.#working === beside) this.#working = null
+    }
+  }
+
+  /** Takes a while for large pictures, so it comes after everything else is painted. */
+  async #match(shown: Ready, third: PatchView): Promise<void> {
+    const other = this.#other
+    await painted()
+    if (!other || other !== this.#other || this.#host.shown !== shown) return
+    const found = matchPatches(mapOf(shown.tokens), mapOf(other.tokens)).slice(0, MATCHES)
+    const dots = (end: 'from' | 'to'): Dot[] =>
+      found.map((match, i) => ({ index: match[end], colour: `hsl(${(i * 137.5) % 360} 85% 62%)` }))
+    this.#host.lead.setDots(dots('from'))
+    third.setDots(dots('to'))
+    note.textContent = `The ${found.length} best of the patches that are each other's most alike, in like colours.`
+  }
+}
+
+function mapOf(tokens: Tokens) {
+  return { tokens: tokens.tokens, dims: dimsOf(tokens) }
+}

@@ -1,0 +1,3 @@
+/** Files of tensors, as `sovit encode` writes them and every tool of the field reads them. */
+export { encodeSafetensors, type TensorToWrite } from './checkpoint/safetensors-write.js'
+export { readSafetensors, type TensorInMemory } from './checkpoint/safetensors-read.js'
