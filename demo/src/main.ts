@@ -67,6 +67,7 @@ function followLink(): void {
   chooseSample(link.picture)
 }
 
+/** Everything can be pressed at once; what is chosen meanwhile waits for the model. */
 async function start(): Promise<void> {
   theStage.start({ onChange: saveLink, onLayers: encoding.useLayers })
   form.addEventListener('change', () => {
@@ -74,14 +75,6 @@ async function start(): Promise<void> {
     saveLink()
   })
   startExports(() => theStage.shown?.tokens ?? null)
-  void keepPage()
-  const support = await VisionEncoder.support()
-  if (!support.ok) {
-    showUnsupported(support.code, support.message)
-    showView()
-    await showRecorded()
-    return
-  }
   const developer = { encoder: () => modelInUse()?.encoder ?? null, profile: encoding.profilePicture }
   startDeveloper(developer)
   startLoading(async () => {
@@ -91,9 +84,16 @@ async function start(): Promise<void> {
   startPictures({ onPicture: (source) => void encoding.usePicture(source), onModel: (model) => void useModel(model) })
   startSettings({ onSize: encoding.useSize })
   startModelSettings({ onBuiltInModel: useBuiltInModel, onModel: (model) => void useModel(model) })
-  startKept(showWhatIsFetched)
-  useBuiltInModel()
   followLink()
+  const support = await VisionEncoder.support()
+  if (support.ok) {
+    startKept(showWhatIsFetched)
+    useBuiltInModel()
+  } else {
+    showUnsupported(support.code, support.message)
+    await showRecorded()
+  }
+  void keepPage()
 }
 
 void start()

@@ -30,9 +30,16 @@ const ADVICE: readonly Advice[] = [
   },
 ]
 
-/** Takes the place of the workspace: why it cannot run here, and what to do in each browser. */
+/** What needs an encoder, and is hidden where there is none. */
+const NEEDS_ENCODER = '.pictures, .progress-bar, .panels, #developer, #panel-pair, #panel-slices, .knobs'
+
+/** Above a recorded result: why nothing can be computed here, and what to do in each browser. */
 export function showUnsupported(code: string, message: string): void {
-  byId('workspace', HTMLDivElement).hidden = true
+  for (const part of document.querySelectorAll<HTMLElement>(NEEDS_ENCODER)) part.hidden = true
+  for (const view of ['pair', 'slices']) {
+    const label = document.querySelector<HTMLElement>(`input[name=view][value=${view}]`)?.parentElement
+    if (label) label.hidden = true
+  }
   byId('unsupported', HTMLElement).hidden = false
   byId('unsupported-reason', HTMLParagraphElement).textContent = `${message} (${code})`
   const agent = navigator.userAgent

@@ -101,7 +101,7 @@ test('shows how far a load by name is, and cancels it at once', async () => {
   await restyle(page, { width: 1280, colorScheme: 'light' })
 
   // The model in use goes on meanwhile, and the bar tells of the load.
-  await page.getByRole('button', { name: 'Harbour' }).click()
+  await page.getByRole('button', { name: 'Traffic' }).click()
   await shows('grid-note', '^and its 4 × 4 patches')
   expect(await text('phase')).toBe('Fetching weights')
 
@@ -236,7 +236,7 @@ test('a picture is still a picture when it is dropped', async () => {
 // The last one: the page is no good afterwards.
 test('a cache that fails is worth a quiet note, and no more', async () => {
   await useBuiltIn()
-  await page.evaluate(() => {
+  await page.workers()[0]?.evaluate(() => {
     CacheStorage.prototype.open = () => Promise.reject(new Error('no room'))
   })
   await loadByName()

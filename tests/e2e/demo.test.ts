@@ -40,11 +40,12 @@ describe('the page', () => {
     await encoded(page)
   })
 
-  test('encodes the first sample as it opens, and shows its tokens', async () => {
+  test('encodes the first sample as it opens, and shows its tokens and what is marked in it', async () => {
     expect(await page.locator('#fact-tokens').textContent()).toMatch(/^1024 × \d+, grid 32 × 32/)
     expect(await colours(page, 'view-pca')).toBeGreaterThan(100)
-    expect(await colours(page, 'view-cosine')).toBeGreaterThan(50)
-    expect(await page.locator('#read-cosine').textContent()).toBe('1.00')
+    expect(await colours(page, 'view-third')).toBeGreaterThan(50)
+    expect(await page.locator('#read-value').textContent()).toBe('1.00')
+    expect(await readout(page)).toEqual([22, 8])
   })
 
   test.each<Look>([
@@ -63,8 +64,10 @@ describe('the page', () => {
     await page.locator('#stage').focus()
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowUp')
-    expect(await readout(page)).toEqual([15, 17])
-    expect(await page.locator('#spoken').textContent()).toBe('Row 15, column 17')
+    expect(await readout(page)).toEqual([21, 9])
+    expect(await page.locator('#spoken').textContent()).toMatch(
+      /^Row 21, column 9, cosine 0\.\d\d$|^Row 21, column 9, cosine 1\.00$/,
+    )
     for (const key of ['End', 'ArrowRight', 'PageDown', 'ArrowDown']) await page.keyboard.press(key)
     expect(await readout(page)).toEqual([31, 31])
   })
@@ -82,7 +85,7 @@ describe('the page', () => {
     await point(27, 4)
     await expect.poll(() => readout(page)).toEqual([27, 4])
     expect(await page.locator('#read-other').textContent()).toBe('row 3, column 28')
-    expect(Number((await page.locator('#read-cosine').textContent())?.replace('−', '-'))).toBeLessThan(0.995)
+    expect(Number((await page.locator('#read-value').textContent())?.replace('−', '-'))).toBeLessThan(0.995)
   })
 
   test('encodes other sizes', async () => {
@@ -143,14 +146,21 @@ describe('the page', () => {
 })
 
 test('explains itself without WebGPU', async () => {
-  const script = (): void => {
-    Object.defineProperty(navigator, 'gpu', { value: undefined })
-  }
-  const page = await site.open({ width: 1280, colorScheme: 'light' }, { script })
+  // In the worker, where the encoder would run.
+  const without = "Object.defineProperty(self.navigator, 'gpu', { value: undefined });"
+  const prepare = (page: Page): Promise<unknown> =>
+    page.route(/worker-entry.*\.js$/, async (route) => {
+      const response = await route.fetch()
+      await route.fulfill({ response, body: without + (await response.text()) })
+    })
+  const page = await site.open({ width: 1280, colorScheme: 'light' }, { prepare })
   await page.getByRole('heading', { name: 'This page needs WebGPU' }).waitFor()
   expect(await page.locator('#unsupported-reason').textContent()).toContain('NO_WEBGPU')
   expect(await page.locator('.advice .here').textContent()).toContain('Chromium')
-  expect(await page.locator('#workspace').isVisible()).toBe(false)
+  expect(await page.locator('#view-picture').isVisible()).toBe(true)
+  expect(await page.locator('#grid-note').textContent()).toBe('and its 18 × 24 patches')
+  expect(await colours(page, 'view-third')).toBeGreaterThan(20)
+  expect(await page.locator('#settings').isVisible()).toBe(false)
   await page.screenshot({ path: `${SHOTS}/no-webgpu.png`, fullPage: true })
   expect(await violations(page)).toEqual([])
 })

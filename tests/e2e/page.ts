@@ -18,10 +18,14 @@ export interface Look {
 export interface OpenOptions {
   /** Runs before the page's own scripts. */
   readonly script?: () => void
+  /** Whether the page may keep itself for a visit without a network. */
+  readonly offline?: boolean
+  /** What the page's link says. */
+  readonly hash?: string
   /** Another origin that the page may ask, and whose refusals are no fault. */
   readonly stranger?: string
   /** Called before the page is loaded. */
-  readonly prepare?: (page: Page) => Promise<void>
+  readonly prepare?: (page: Page) => Promise<unknown>
 }
 
 export interface Site {
@@ -43,11 +47,12 @@ export async function openSite(): Promise<Site> {
   let complaints: string[] = []
   let strangers: string[] = []
   return {
-    async open({ width, colorScheme }, { script, stranger, prepare } = {}) {
+    async open({ width, colorScheme }, { script, stranger, prepare, offline = false, hash = '' } = {}) {
       const expected = (url: string): boolean => stranger !== undefined && url.startsWith(stranger)
       // No motion: colours half-way between two schemes would be measured, and drawn.
       const look = { viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' } as const
-      const page = await browser.newPage(look)
+      // One of the built page's own is for pages without a network; requests behind it cannot be played with.
+      const page = await browser.newPage({ ...look, serviceWorkers: offline ? 'allow' : 'block' })
       page.on('pageerror', (error) => complaints.push(error.message))
       page.on('console', (message) => {
         if (message.type() === 'error' && !expected(message.location().url)) complaints.push(message.text())
@@ -59,7 +64,7 @@ export async function openSite(): Promise<Site> {
       })
       if (script) await page.addInitScript(script)
       await prepare?.(page)
-      await page.goto(`${server.origin}/`)
+      await page.goto(`${server.origin}/${hash}`)
       return page
     },
     faults() {
