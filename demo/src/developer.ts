@@ -11,7 +11,6 @@ const LIMITS = {
   maxComputeInvocationsPerWorkgroup: 'Workgroup size',
 } as const
 
-const panel = byId('developer', HTMLDetailsElement)
 const profileNote = byId('profile-note', HTMLSpanElement)
 const checkResult = byId('check-result', HTMLParagraphElement)
 
@@ -21,21 +20,18 @@ export interface DeveloperSource {
   readonly profile: () => Promise<readonly StepTime[]>
 }
 
-/** What is only computed when somebody opens the panel, or presses its buttons. */
+/** Has the panel's buttons work. */
 export function startDeveloper(source: DeveloperSource): void {
-  panel.addEventListener('toggle', () => {
-    if (panel.open) void refreshDeveloper(source)
-  })
   const profile = byId('profile-run', HTMLButtonElement)
   profile.addEventListener('click', () => void busy(profile, () => measure(source)))
   const check = byId('check-run', HTMLButtonElement)
   check.addEventListener('click', () => void busy(check, runCheck))
 }
 
-/** Writes what is known of device and memory, where the panel is open. */
+/** Writes what is known of device and memory. */
 export async function refreshDeveloper({ encoder }: DeveloperSource): Promise<void> {
   const now = encoder()
-  if (!panel.open || !now) return
+  if (!now) return
   const { vendor, architecture, description, features, software, matrixUnits } = now.device
   const adapter = await navigator.gpu.requestAdapter()
   const limits = Object.entries(LIMITS).map(([key, words]): [string, string] => {

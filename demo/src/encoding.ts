@@ -33,6 +33,7 @@ export function sizeInUse(): Size {
 export async function usePicture(source: Source): Promise<void> {
   const mine = ++encodes
   hideAlert()
+  if (!isLoading()) showBusy('Opening the picture')
   try {
     const blob = await source.open()
     const bitmap = await bitmapOf(blob)

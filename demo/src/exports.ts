@@ -1,6 +1,6 @@
-import { encodeSafetensors } from 'sovit/safetensors'
 import { byId, context2d, save } from './dom.js'
 import type { Tokens } from './shown.js'
+import { showNote } from './status.js'
 
 const note = byId('export-note', HTMLParagraphElement)
 const GAP = 16
@@ -12,7 +12,8 @@ export function startExports(tokens: () => Tokens | null): void {
   })
   byId('export-tokens', HTMLButtonElement).addEventListener('click', () => {
     const now = tokens()
-    if (now) saveTokens(now)
+    if (now) void saveTokens(now)
+    else showNote('There are no tokens yet.')
   })
   const copy = byId('copy-link', HTMLButtonElement)
   copy.addEventListener('click', () => void copyLink(copy))
@@ -36,7 +37,8 @@ function savePng(): void {
 }
 
 /** Under the names that `sovit encode --out` gives. */
-function saveTokens({ tokens, dims, grid, pooled }: Tokens): void {
+async function saveTokens({ tokens, dims, grid, pooled }: Tokens): Promise<void> {
+  const { encodeSafetensors } = await import('sovit/safetensors')
   const f32 = (name: string, shape: readonly number[], data: Float32Array) =>
     ({ name, dtype: 'F32', shape, data }) as const
   const parts = encodeSafetensors([

@@ -1,6 +1,5 @@
 import { VisionEncoder } from 'sovit/worker'
 import { byId } from './dom.js'
-import { refreshDeveloper, startDeveloper } from './developer.js'
 import * as encoding from './encoding.js'
 import { startExports } from './exports.js'
 import { startKept } from './kept.js'
@@ -9,10 +8,8 @@ import { modelInUse, startLoading, useBuiltInModel, useModel } from './loading.j
 import { offerModel, showWhatIsFetched, startModelSettings } from './model-settings.js'
 import { keepPage } from './offline.js'
 import { chooseSample, SAMPLES, startPictures } from './pictures.js'
-import { showRecorded } from './recorded.js'
 import { chooseSize, sizeText, startSettings } from './settings.js'
 import { theStage } from './stage.js'
-import { showUnsupported } from './unsupported.js'
 import { alike } from './views/alike.js'
 import { Find } from './views/find.js'
 import { Pair } from './views/pair.js'
@@ -67,6 +64,21 @@ function followLink(): void {
   chooseSample(link.picture)
 }
 
+/** The developers' panel, whose code comes when it is opened. Returns what has it tell of another model. */
+function startPanel(): () => Promise<void> {
+  const panel = byId('developer', HTMLDetailsElement)
+  const source = { encoder: () => modelInUse()?.encoder ?? null, profile: encoding.profilePicture }
+  let refresh = (): Promise<void> => Promise.resolve()
+  const open = async (): Promise<void> => {
+    const { refreshDeveloper, startDeveloper } = await import('./developer.js')
+    startDeveloper(source)
+    refresh = () => refreshDeveloper(source)
+    await refresh()
+  }
+  panel.addEventListener('toggle', () => void open(), { once: true })
+  return () => refresh()
+}
+
 /** Everything can be pressed at once; what is chosen meanwhile waits for the model. */
 async function start(): Promise<void> {
   theStage.start({ onChange: saveLink, onLayers: encoding.useLayers })
@@ -75,11 +87,10 @@ async function start(): Promise<void> {
     saveLink()
   })
   startExports(() => theStage.shown?.tokens ?? null)
-  const developer = { encoder: () => modelInUse()?.encoder ?? null, profile: encoding.profilePicture }
-  startDeveloper(developer)
+  const showModel = startPanel()
   startLoading(async () => {
     await encoding.encodePicture()
-    await refreshDeveloper(developer)
+    await showModel()
   })
   startPictures({ onPicture: (source) => void encoding.usePicture(source), onModel: (model) => void useModel(model) })
   startSettings({ onSize: encoding.useSize })
@@ -90,6 +101,10 @@ async function start(): Promise<void> {
     startKept(showWhatIsFetched)
     useBuiltInModel()
   } else {
+    const [{ showUnsupported }, { showRecorded }] = await Promise.all([
+      import('./unsupported.js'),
+      import('./recorded.js'),
+    ])
     showUnsupported(support.code, support.message)
     await showRecorded()
   }

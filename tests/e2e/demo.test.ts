@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { encodeAt, encoded, openSite, restyle, SHOTS, violations, type Look, type Site } from './page.js'
@@ -143,6 +145,35 @@ describe('the page', () => {
     await encoded(page)
     expect(await page.getByRole('alert').isVisible()).toBe(false)
   })
+})
+
+test('opens again without a network, and is small', async () => {
+  const page = await site.open({ width: 1280, colorScheme: 'light' }, { hash: '#size=56x56', offline: true })
+  await encoded(page)
+  const loaded = await page.evaluate(() =>
+    performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname),
+  )
+  // Code of the first view, in the page and its worker, as a server sends it; kernels of rasterisers are for no GPU.
+  const ofRasterisers = /(matmul-direct|attention-rasteriser|patch-embed-direct)-/
+  const inWorker = page
+    .workers()[0]
+    ?.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname))
+  const code = new Set(
+    [...loaded, ...((await inWorker) ?? []), '/index.html'].filter(
+      (path) => /\.(js|css|html)$/.test(path) && !ofRasterisers.test(path),
+    ),
+  )
+  const bytes = [...code].map((path) => gzipSync(readFileSync(`demo/dist${path}`)).length)
+  expect(code.size).toBeGreaterThan(10)
+  expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000)
+
+  await page.evaluate(() => navigator.serviceWorker.ready)
+  await page.context().setOffline(true)
+  await page.reload()
+  await encoded(page)
+  await page.getByRole('button', { name: 'Picnic' }).click()
+  await encoded(page)
+  expect(await page.locator('#fact-model').textContent()).toContain('sovit-nano')
 })
 
 test('explains itself without WebGPU', async () => {

@@ -43,7 +43,9 @@ export async function openSite(): Promise<Site> {
   await build({ configFile: 'demo/vite.config.ts', logLevel: 'warn' })
   await mkdir(SHOTS, { recursive: true })
   const server = await serve('demo/dist')
-  const browser = await chromium.launch({ executablePath, args: CHROMIUM_FLAGS })
+  // The camera is one of Chromium's own, and allowed.
+  const camera = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+  const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...camera] })
   let complaints: string[] = []
   let strangers: string[] = []
   return {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { adapterOf, NODE, NODE_ON_MESA } from '../../scripts/dawn.mjs'
 
-const [model = 'weights/nano/sovit-nano.safetensors', picture = 'tests/fixtures/images/rgb8.png'] = process.argv.slice(2)
+const [model = 'weights/nano/sovit-nano.safetensors', picture = 'tests/fixtures/images/rgb8.png'] =
+  process.argv.slice(2)
 const [program = 'node', ...before] = adapterOf(NODE, 'dawn') ? NODE : NODE_ON_MESA
 
 function sovit(...args) {

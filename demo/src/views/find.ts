@@ -1,5 +1,5 @@
 import { zeroShot, zeroShotMap } from 'sovit/features'
-import { loadLabels, type Labels } from 'sovit/nano'
+import type { Labels } from 'sovit/nano'
 import { veil } from '../colours.js'
 import { byId, listItem } from '../dom.js'
 import { formatPercent } from '../format.js'
@@ -103,6 +103,7 @@ export class Find implements View {
 
   async #fetch(): Promise<void> {
     try {
+      const { loadLabels } = await import('sovit/nano')
       this.#labels ??= await loadLabels()
       const options = this.#labels.names.map((name, i) => new Option(this.#labels?.emoji[i], name))
       byId('find-names', HTMLDataListElement).replaceChildren(...options)

@@ -13,6 +13,17 @@ const MATCHES = 24
 /** Encodes a picture beside the one on the stage, at the same size and layer. */
 export type EncodeOther = (picture: Blob) => Promise<{ readonly bitmap: ImageBitmap; readonly tokens: Tokens }>
 
+/** A picture that is compared with these tokens. */
+interface Wanted {
+  readonly of: Source
+  readonly beside: Tokens
+}
+
+interface Other extends Wanted {
+  readonly bitmap: ImageBitmap
+  readonly tokens: Tokens
+}
+
 const select = byId('pair-select', HTMLSelectElement)
 const file = byId('pair-file', HTMLInputElement)
 const matches = byId('pair-matches', HTMLInputElement)
@@ -27,13 +38,9 @@ export class Pair implements View {
   readonly #sources: readonly Source[]
   readonly #encode: EncodeOther
   #chosen: Source
-  #other: {
-    readonly of: Source
-    readonly beside: Tokens
-    readonly bitmap: ImageBitmap
-    readonly tokens: Tokens
-  } | null = null
-  #working: Tokens | null = null
+  #other: Other | null = null
+  /** What is being encoded. */
+  #loading: Wanted | null = null
   #best = 0
   #cosine = NaN
 
@@ -82,7 +89,8 @@ export class Pair implements View {
     }
     if (this.#other?.of !== this.#chosen || this.#other.beside !== shown.tokens) {
       third.reset(4 / 3)
-      if (this.#working !== shown.tokens || this.#other?.of !== this.#chosen) void this.#load(shown.tokens)
+      const { of, beside } = this.#loading ?? {}
+      if (of !== this.#chosen || beside !== shown.tokens) void this.#load({ of: this.#chosen, beside: shown.tokens })
       return
     }
     const { bitmap, tokens } = this.#other
@@ -115,19 +123,16 @@ export class Pair implements View {
     }
   }
 
-  async #load(beside: Tokens): Promise<void> {
-    const of = this.#chosen
-    this.#working = beside
-    note.textContent = `Encoding ${of.name}`
+  async #load(wanted: Wanted): Promise<void> {
+    this.#loading = wanted
+    note.textContent = `Encoding ${wanted.of.name}`
     try {
-      const other = await this.#encode(await of.open())
-      if (of !== this.#chosen || this.#working !== beside) return
-      this.#other = { of, beside, ...other }
+      const other = await this.#encode(await wanted.of.open())
+      if (this.#loading !== wanted) return
+      this.#other = { ...wanted, ...other }
       this.#host.redraw()
     } catch (error) {
-      note.textContent = error instanceof Error ? error.message : String(error)
-    } finally {
-      if (this.#working === beside) this.#working = null
+      if (this.#loading === wanted) note.textContent = error instanceof Error ? error.message : String(error)
     }
   }
 

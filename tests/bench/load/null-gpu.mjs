@@ -48,7 +48,10 @@ function standIn(device, buffers, keep) {
   }
   const createBindGroup = device.createBindGroup.bind(device)
   device.createBindGroup = (descriptor) => {
-    const entries = descriptor.entries.map(({ binding, resource }) => ({ binding, resource: within(resource, buffers) }))
+    const entries = descriptor.entries.map(({ binding, resource }) => ({
+      binding,
+      resource: within(resource, buffers),
+    }))
     return createBindGroup({ ...descriptor, entries })
   }
   return device
