@@ -39,7 +39,7 @@ const USE_WEBGPU = `
   // @ts-expect-error: a device is wanted
   export const like: LoadOptions = { device: { queue: {}, destroy: () => {} } }`
 
-/** \`lib.dom\` of TypeScript 7, in small. */
+/** `lib.dom` of TypeScript 7, in small. */
 const DOM_WITH_WEBGPU = `
   interface GPU { requestAdapter(options?: { powerPreference?: string }): Promise<null> }
   declare var GPU: { prototype: GPU; new(): GPU }
