@@ -21,7 +21,10 @@ const wgsl: Plugin = {
     if (!id.endsWith('.wgsl?raw')) return null
     const file = id.slice(0, -'?raw'.length)
     this.addWatchFile(file)
-    return `export default ${JSON.stringify(stripWgsl(readFileSync(file, 'utf8')))}`
+    const text = readFileSync(file, 'utf8')
+    // Who follows the source map reads the shader as it was written.
+    const map = { version: 3, sources: [file], sourcesContent: [text], names: [], mappings: 'AAAA' }
+    return { code: `export default ${JSON.stringify(stripWgsl(text))}`, map }
   },
 }
 

@@ -1,3 +1,5 @@
+// Kept in the declarations, so that a user whose `lib` ends before `Symbol.dispose` can compile them.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { builtInModel } from './built-in.js'
 import { isFileList } from './checkpoint/memory.js'
 import { encodingsOf } from './encoder/encodings.js'
@@ -24,8 +26,11 @@ import type {
 import type { LogitScale } from './features/zero-shot.js'
 import { SovitError, throwIfAborted, unlessAborted } from './errors.js'
 import { cutBatches } from './graph/batch.js'
-import type { Executor, RunOptions, RunResult, StepTime } from './graph/executor.js'
-import { Gpu, type DeviceInfo } from './gpu/device.js'
+import type { Executor, RunOptions, RunResult } from './graph/executor.js'
+import type { StepTime } from './graph/step-time.js'
+import { Gpu } from './gpu/device.js'
+import type { DeviceInfo } from './gpu/types.js'
+import type { WebGpu } from './platform.js'
 import { GpuResizer } from './image/gpu-resize.js'
 import { freePixels } from './image/input.js'
 import type { GridTables } from './model/positions.js'
@@ -82,7 +87,7 @@ export class VisionEncoder {
   }
 
   /** Whether this page or process can run the encoder; if not, why, and what to do. */
-  static async support(options: { gpu?: GPU } = {}): Promise<Support> {
+  static async support(options: { gpu?: WebGpu } = {}): Promise<Support> {
     try {
       const gpu = await Gpu.open(options)
       gpu.dispose()

@@ -4,6 +4,8 @@ import { arithmeticsOf, type Arithmetic } from '../gpu/arithmetic.js'
 import type { KernelTraits } from '../gpu/catalog.js'
 import { Gpu } from '../gpu/device.js'
 import { matrixShape } from '../gpu/matrix-units.js'
+import type { DeviceInfo } from '../gpu/types.js'
+import type { WebGpu } from '../platform.js'
 import { measureEncoder, type EncoderReport } from './encoder.js'
 import { measureKernels, type KernelReport } from './kernels.js'
 import { measureBandwidth, measurePeaks, type Peak } from './peak.js'
@@ -15,7 +17,7 @@ import { KernelTimer } from './timer.js'
 import { towerWork } from './workload.js'
 
 export interface BenchOptions {
-  readonly gpu: GPU
+  readonly gpu: WebGpu
   /** Patches along each side of the picture. Default 32, 448×448; on a rasteriser 16 for kernels, and for all with `quick`. */
   readonly side?: number
   /** Blocks of the whole encoder. Default 27; on a rasteriser 1. */
@@ -53,14 +55,13 @@ export interface BenchPlan {
 }
 
 export function planBench(
-  gpu: Gpu,
-  { side, layers, quick = false, scaling = !quick && !gpu.info.software, arithmetics }: Omit<BenchOptions, 'gpu'>,
+  { software, features, matrixUnits }: DeviceInfo,
+  { side, layers, quick = false, scaling = !quick && !software, arithmetics }: Omit<BenchOptions, 'gpu'>,
 ): BenchPlan {
-  const { software } = gpu.info
-  const precisions: readonly Precision[] = gpu.has('shader-f16') ? ['f32', 'f16'] : ['f32']
+  const precisions: readonly Precision[] = features.includes('shader-f16') ? ['f32', 'f16'] : ['f32']
   const ways = precisions.flatMap((precision): Way[] => {
     if (software && !arithmetics) return [{ precision, arithmetic: 'auto' }]
-    const known = arithmeticsOf(precision, { matrix: matrixShape(gpu.info.matrixUnits, precision) }).filter(
+    const known = arithmeticsOf(precision, { matrix: matrixShape(matrixUnits, precision) }).filter(
       (one) => !arithmetics || arithmetics.includes(one),
     )
     return known.map((arithmetic) => ({ precision, arithmetic }))
@@ -91,7 +92,7 @@ export async function* bench(options: BenchOptions): AsyncGenerator<Section> {
     options.onPhase?.(what)
   }
   const gpu = await Gpu.open({ gpu: options.gpu })
-  const plan = planBench(gpu, options)
+  const plan = planBench(gpu.info, options)
   const config = sovit400m(plan.layers)
   try {
     yield deviceSection(gpu)

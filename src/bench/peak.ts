@@ -2,7 +2,7 @@ import peakCode from '../../shaders/peak.wgsl?raw'
 import peakMatrixCode from '../../shaders/peak_matrix.wgsl?raw'
 import type { Gpu } from '../gpu/device.js'
 import { ELEMENT_BYTES, type Kernel, type RunSizes, specialise } from '../gpu/kernel.js'
-import { type MatrixConfig } from '../gpu/matrix-units.js'
+import type { MatrixConfig } from '../gpu/types.js'
 import type { KernelTimer } from './timer.js'
 
 /** What a device was seen to do in one kind of arithmetic. */

@@ -1,12 +1,12 @@
 import type { ImageInput, PixelValues, Resample, SizeOption, WholeSize } from '../image/types.js'
 import type { CacheOption, ModelSource, ProgressEvent, WeightCache, WeightManifest } from '../checkpoint/types.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
-import type { DeviceInfo } from '../gpu/device.js'
-import type { TuningStore } from '../gpu/tuning-store.js'
-import type { StepTime } from '../graph/executor.js'
+import type { DeviceInfo, TuningStore } from '../gpu/types.js'
+import type { StepTime } from '../graph/step-time.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 import type { Family } from '../model/family.js'
+import type { WebGpu, WebGpuBuffer, WebGpuDevice } from '../platform.js'
 
 export type {
   Arithmetic,
@@ -25,9 +25,9 @@ export type Precision = 'f32' | 'f16'
 
 export interface LoadOptions {
   /** A caller's device: used, never destroyed. */
-  readonly device?: GPUDevice
+  readonly device?: WebGpuDevice
   /** The WebGPU entry point. Default `navigator.gpu`; in Node, Dawn's. */
-  readonly gpu?: GPU
+  readonly gpu?: WebGpu
   /** `auto` (default) takes f16 where the device has `shader-f16` and every weight fits, else f32. */
   readonly precision?: Precision | 'auto'
   /**
@@ -134,7 +134,7 @@ export interface Encoding {
   /** L + 1 arrays of [P, C]: 0 the embeddings, l the output of block l. Only on request. */
   readonly hiddenStates?: readonly Float32Array[]
   /** The tokens on the device: f32, row-major, owned by the caller. Only with `output: 'gpu'`. */
-  readonly buffer?: GPUBuffer
+  readonly buffer?: WebGpuBuffer
   /** Milliseconds on the device of the batch that the picture was part of. Only on request. */
   readonly gpuMs?: number
 }
@@ -146,7 +146,7 @@ export interface Features {
   readonly dims: readonly number[]
   readonly type: 'float32'
   /** The same on the device, owned by the caller. Only with `output: 'gpu'`. */
-  readonly buffer?: GPUBuffer
+  readonly buffer?: WebGpuBuffer
 }
 
 export interface ModelInfo {

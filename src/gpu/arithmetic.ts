@@ -1,5 +1,5 @@
 import { SovitError } from '../errors.js'
-import type { MatrixShape } from './matrix-units.js'
+import type { MatrixShape } from './types.js'
 
 /**
  * How products are computed, beside the precision in which operands are stored.

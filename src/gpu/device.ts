@@ -1,19 +1,7 @@
 import { SovitError } from '../errors.js'
 import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './features.js'
-import type { MatrixUnits } from './matrix-units.js'
 import { GpuMemory } from './memory.js'
-
-export interface DeviceInfo {
-  readonly vendor: string
-  readonly architecture: string
-  readonly description: string
-  /** Features that the encoder uses or could use. */
-  readonly features: readonly string[]
-  /** A software rasteriser: correct, slow, and no measure of any GPU. */
-  readonly software: boolean
-  /** Matrix units, where the device was opened with them: an experimental feature that browsers have not shipped. */
-  readonly matrixUnits: MatrixUnits | null
-}
+import type { DeviceInfo } from './types.js'
 
 /** Features asked for where the adapter has them; none is needed. */
 const WANTED: readonly GPUFeatureName[] = [

@@ -4,7 +4,7 @@ import { attention, ATTENTION_VARIANTS, type AttentionSpec } from './kernels/att
 import { matmul, MATMUL_TILES, ranked, type MatmulSpec } from './kernels/matmul.js'
 import { patchEmbed, type PatchEmbedSpec } from './kernels/patch-embed.js'
 import type { Kernel } from './kernel.js'
-import type { MatrixShape } from './matrix-units.js'
+import type { MatrixShape } from './types.js'
 
 /** What a kind of device runs for each operation that comes in several forms: kernels of the same bits, best guess first. */
 export interface KernelFamily {

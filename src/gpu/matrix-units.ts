@@ -1,37 +1,6 @@
 /** What matrix units a device has. A file of its own, as no browser has shipped them. */
 import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './features.js'
-
-/** One shape of matrices that a subgroup multiplies at once: result[M,N] += left[M,K] · right[K,N]. */
-export interface MatrixConfig {
-  /** Element type of both operands. */
-  readonly component: 'f32' | 'f16'
-  /** Element type of the sum. */
-  readonly result: 'f32' | 'f16'
-  readonly M: number
-  readonly N: number
-  readonly K: number
-}
-
-export interface MatrixUnits {
-  /** Invocations of the subgroups that kernels get; null where that cannot be known, so that no kernel can count on it. */
-  readonly lanes: number | null
-  /** The device has several sizes: kernels must demand theirs. */
-  readonly demand: boolean
-  /** Invocations of the largest subgroup: a workgroup's x must be a multiple of it. */
-  readonly largest: number
-  /** Floating point shapes, in the adapter's order; at least one. */
-  readonly configs: readonly MatrixConfig[]
-}
-
-/** What a kernel on matrices must know of them. */
-export interface MatrixShape extends MatrixConfig {
-  /** Invocations of a subgroup. */
-  readonly lanes: number
-  /** Whether the shader must demand subgroups of `lanes`. */
-  readonly demand: boolean
-  /** What a workgroup's x must be a multiple of. */
-  readonly largest: number
-}
+import type { MatrixConfig, MatrixShape, MatrixUnits } from './types.js'
 
 /** The part of GPUAdapterInfo that type declarations do not know yet. */
 interface ExperimentalInfo {

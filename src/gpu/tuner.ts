@@ -1,11 +1,12 @@
 import { throwIfAborted } from '../errors.js'
 import type { Alternatives } from './catalog.js'
-import type { DeviceInfo, Gpu } from './device.js'
+import type { Gpu } from './device.js'
+import type { DeviceInfo, TuningStore } from './types.js'
 import { BoundKernel } from './bound-kernel.js'
 import type { Kernel, RunSizes } from './kernel.js'
 import { attentionTiles } from './kernels/attention.js'
 import { compile, type Pipeline } from './pipeline.js'
-import { fingerprint, type TuningStore } from './tuning-store.js'
+import { fingerprint } from './tuning-store.js'
 
 export { cacheStore } from './tuning-store.js'
 

@@ -1,13 +1,6 @@
 import type { Gpu } from './device.js'
 import type { Kernel } from './kernel.js'
-
-/** Where choices of kernels are kept between loads: a few hundred bytes a device and network. Failures do no harm. */
-export interface TuningStore {
-  /** Small networks, and software rasterisers, are not measured for it, but run by rule. Default: all are measured. */
-  readonly largeOnly?: boolean
-  get(key: string): Promise<string | null>
-  set(key: string, value: string): Promise<void>
-}
+import type { TuningStore } from './types.js'
 
 /** Limits that decide which kernels run, and how. */
 const LIMITS = ['maxComputeWorkgroupStorageSize', 'maxComputeInvocationsPerWorkgroup'] as const

@@ -8,6 +8,7 @@ import { cutResults, resultSpans, tapSpan, type Result, type ResultSpan } from '
 import { queryTile, type Plan } from './plan.js'
 import { readBuffer, Readbacks } from './readbacks.js'
 import { Recording } from './recording.js'
+import type { StepTime } from './step-time.js'
 import { Workspace, type Dispatch } from './workspace.js'
 import { sum } from './sum.js'
 
@@ -32,17 +33,6 @@ export interface RunResult {
   readonly gpuMs: number | null
   /** The time of each step; empty unless asked for. */
   readonly steps: readonly StepTime[]
-}
-
-/** What one dispatch took on the device. */
-export interface StepTime {
-  /** The value that it makes, e.g. `layer.12/attention`. */
-  readonly label: string
-  /** Its shader, and which of those that compute the same (a tile). */
-  readonly kernel: string
-  readonly variant: string
-  readonly ms: number
-  readonly flops: number
 }
 
 /** A batch whose tables lie on the device. */

@@ -1,3 +1,5 @@
+// Kept in the declarations, so that a user whose `lib` ends before `Symbol.dispose` can compile them.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { builtInModel } from '../built-in.js'
 import { persist } from '../encoder/persist.js'
 import type {

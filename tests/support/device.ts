@@ -1,5 +1,6 @@
 import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/features.js'
-import { matrixUnits, type MatrixUnits } from '../../src/gpu/matrix-units.js'
+import { matrixUnits } from '../../src/gpu/matrix-units.js'
+import type { MatrixUnits } from '../../src/gpu/types.js'
 
 let dawn: Promise<GPU> | undefined
 let shared: Promise<GPUDevice> | undefined

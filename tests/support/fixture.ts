@@ -21,10 +21,8 @@ interface HeaderEntry {
 /** F32 and I32 tensors of a golden file. Plain and trusting: it reads our own files, and is no part of what is tested. */
 export function goldenTensors(bytes: ArrayBuffer): Map<string, Float32Array | Int32Array> {
   const headerSize = Number(new DataView(bytes).getBigUint64(0, true))
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, headerSize))) as Record<
-    string,
-    HeaderEntry
-  >
+  const text = new TextDecoder().decode(new Uint8Array(bytes, 8, headerSize))
+  const { __metadata__: _, ...header } = JSON.parse(text) as Record<string, HeaderEntry>
   const tensors = new Map<string, Float32Array | Int32Array>()
   for (const [
     name,

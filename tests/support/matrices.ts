@@ -1,4 +1,5 @@
-import { matrixShape, type MatrixConfig, type MatrixShape, type MatrixUnits } from '../../src/gpu/matrix-units.js'
+import { matrixShape } from '../../src/gpu/matrix-units.js'
+import type { MatrixConfig, MatrixShape, MatrixUnits } from '../../src/gpu/types.js'
 
 /** Each shape of matrices that a device has. */
 export function shapesOf(units: MatrixUnits | null): readonly MatrixShape[] {

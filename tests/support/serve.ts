@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 
@@ -17,9 +17,16 @@ export interface StaticServer {
   close(): Promise<void>
 }
 
+export interface ServeOptions {
+  /** Sent with every file. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly onRequest?: (request: IncomingMessage) => void
+}
+
 /** Serves the files of `folder`, with byte ranges, as any static host does. */
-export async function serve(folder: string): Promise<StaticServer> {
+export async function serve(folder: string, { headers, onRequest }: ServeOptions = {}): Promise<StaticServer> {
   const server = createServer((request, response) => {
+    onRequest?.(request)
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path)
     readFile(file).then(
@@ -29,6 +36,7 @@ export async function serve(folder: string): Promise<StaticServer> {
         const begin = Number(range?.[1] ?? 0)
         const end = range?.[2] ? Math.min(Number(range[2]) + 1, bytes.length) : bytes.length
         response.writeHead(range ? 206 : 200, {
+          ...headers,
           'content-type': type,
           'content-length': end - begin,
           'accept-ranges': 'bytes',

@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['model'],
   ['features'],
   ['errors'],
+  ['platform'],
 ]
 
 const roomOf = (path: string): string => (path.split(sep)[0] ?? '').replace(/\.ts$/, '')

@@ -1,17 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  mkdirSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { SourceMap } from 'node:module'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 /** What a user installs: looks at dist/ as `npm run build` left it (`npm run test:unit` builds first). */
 const ROOT = join(import.meta.dirname, '../..')
@@ -21,6 +12,8 @@ const { exports, bin } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'ut
 }
 const builtFiles = (): string[] => readdirSync(join(ROOT, 'dist')).filter((file) => file.endsWith('.js'))
 const read = (file: string): string => readFileSync(join(ROOT, 'dist', file), 'utf8')
+
+type Payload = ConstructorParameters<typeof SourceMap>[0]
 
 /** Runs a module in a plain Node process and returns what it prints. */
 const runModule = (code: string): string =>
@@ -34,12 +27,15 @@ describe('the built package', () => {
     for (const file of [...files, ...Object.values(bin)]) expect(existsSync(join(ROOT, file)), file).toBe(true)
   })
 
-  test('imports in Node by its name, and touches no navigator while it does', () => {
+  test('imports in Node by its names, and touches no navigator while it does', () => {
+    const entries = Object.keys(exports).filter((name) => !name.endsWith('.json') && name !== './worker-entry')
     const printed = runModule(`
       Object.defineProperty(globalThis, 'navigator', { get() { throw new Error('navigator was touched') } })
-      const names = await Promise.all([import('sovit'), import('sovit/features'), import('sovit/worker')])
-      console.log(names.map((module) => Object.keys(module).length > 0).join(), 'VisionEncoder' in names[0])`)
-    expect(printed).toBe('true,true,true true')
+      const names = ${JSON.stringify(entries)}.map((name) => 'sovit' + name.slice(1))
+      const modules = await Promise.all(names.map((name) => import(name)))
+      console.log(modules.filter((module) => Object.keys(module).length > 0).length, 'VisionEncoder' in modules[0])`)
+    expect(entries.length).toBeGreaterThan(3)
+    expect(printed).toBe(`${entries.length} true`)
   })
 
   test('its library needs no package', () => {
@@ -65,54 +61,43 @@ describe('the built package', () => {
   })
 })
 
-describe('its types', () => {
-  let folder: string
-
-  beforeAll(() => {
-    mkdirSync(join(ROOT, 'test-results'), { recursive: true })
-    folder = mkdtempSync(join(ROOT, 'test-results/consumer-'))
-    mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(ROOT, join(folder, 'node_modules/sovit'), 'junction')
+describe('its source maps', () => {
+  const maps = builtFiles().flatMap((file) => {
+    const [, map] = /\n\/\/# sourceMappingURL=(.+)$/.exec(read(file)) ?? []
+    return map ? [{ file, map: JSON.parse(read(map)) as Payload }] : []
   })
-  afterAll(() => rmSync(folder, { recursive: true }))
 
-  test.each(['bundler', 'nodenext'])('work for a strict user with %s resolution', (moduleResolution) => {
-    const module = moduleResolution === 'bundler' ? 'esnext' : 'nodenext'
-    // No skipLibCheck: the declarations themselves must hold with nothing but WebGPU's types.
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({
-        compilerOptions: {
-          ...{
-            module,
-            moduleResolution,
-            target: 'es2022',
-            lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable'],
-          },
-          ...{ strict: true, noEmit: true, types: ['@webgpu/types'], skipLibCheck: false },
-        },
-        files: ['user.ts'],
-      }),
-    )
-    writeFileSync(
-      join(folder, 'user.ts'),
-      `import { VisionEncoder, type Encoding } from 'sovit'
-       import * as features from 'sovit/features'
-       import { VisionEncoder as InWorker } from 'sovit/worker'
-       export async function use(picture: Blob): Promise<[number, number, Float32Array, typeof features]> {
-         using encoder = await VisionEncoder.load('owner/repo', { precision: 'f32' })
-         const { tokens, grid }: Encoding = await encoder.encode(picture)
-         return [grid[0], grid[1], tokens, features]
-       }
-       export async function useWorker(picture: Blob, worker: Worker): Promise<Float32Array> {
-         using encoder = await InWorker.load('owner/repo', { worker, onProgress: ({ loaded }) => loaded })
-         // @ts-expect-error: a buffer cannot cross
-         await encoder.encode(picture, { output: 'gpu' })
-         return (await encoder.encode(picture, { transfer: true })).tokens
-       }`,
-    )
-    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-    expect(() => execFileSync('node', [tsc, '-p', folder], { encoding: 'utf8', stdio: 'pipe' })).not.toThrow()
+  test('are there for all code', () => {
+    const without = builtFiles().filter((file) => !maps.some((map) => map.file === file))
+    for (const file of without) expect(read(file), file).toMatch(/^((import|export) .*\n?)+$/)
+    expect(maps.length).toBeGreaterThan(without.length)
+  })
+
+  test('hold the sources as they are written, shaders too', () => {
+    for (const { file, map } of maps) {
+      map.sources.forEach((source, i) => {
+        const written = readFileSync(join(ROOT, 'dist', source.replace(/\?raw$/, '')), 'utf8')
+        expect(map.sourcesContent[i] === written, `${file}: ${source}`).toBe(true)
+      })
+    }
+  })
+
+  test('lead from each function and class to where it is written', () => {
+    let found = 0
+    for (const { file, map } of maps) {
+      const sourceMap = new SourceMap(map)
+      read(file)
+        .split('\n')
+        .forEach((line, row) => {
+          const [, name] = /^(?:async )?(?:function\*? |class )(\w+)/.exec(line) ?? []
+          if (!name) return
+          const entry = sourceMap.findEntry(row, line.indexOf(name))
+          if (!('originalSource' in entry)) throw new Error(`${file}: ${name} comes from nowhere.`)
+          const lines = map.sourcesContent[map.sources.indexOf(entry.originalSource)]?.split('\n')
+          expect(lines?.[entry.originalLine], `${file}: ${name}`).toContain(name)
+          found++
+        })
+    }
+    expect(found).toBeGreaterThan(300)
   })
 })

@@ -28,7 +28,7 @@ import { patchEmbed } from '../../src/gpu/kernels/patch-embed.js'
 import { resize } from '../../src/gpu/kernels/resize.js'
 import { transpose } from '../../src/gpu/kernels/transpose.js'
 import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../src/gpu/features.js'
-import { type MatrixShape } from '../../src/gpu/matrix-units.js'
+import type { MatrixShape } from '../../src/gpu/types.js'
 import { compile } from '../../src/gpu/pipeline.js'
 import { attentionNaiveOf, attentionOf, matmulF16Of, matmulOf, TILES } from '../support/kernels.js'
 

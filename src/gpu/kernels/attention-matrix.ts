@@ -1,7 +1,7 @@
 import { SovitError } from '../../errors.js'
 import code from '../../../shaders/attention_matrix.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
-import type { MatrixShape } from '../matrix-units.js'
+import type { MatrixShape } from '../types.js'
 import type { AttentionSpec } from './attention.js'
 import { requireMultipleOf4, u32 } from './weights.js'
 

@@ -2,7 +2,7 @@ import halvesCode from '../../../shaders/matmul_matrix.wgsl?raw'
 import floatsCode from '../../../shaders/matmul_matrix_f32.wgsl?raw'
 import { SovitError } from '../../errors.js'
 import type { Kernel } from '../kernel.js'
-import type { MatrixShape } from '../matrix-units.js'
+import type { MatrixShape } from '../types.js'
 import { matmul, type MatmulSpec, type MatmulTile } from './matmul.js'
 import { u32 } from './weights.js'
 

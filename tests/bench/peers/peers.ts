@@ -81,7 +81,7 @@ export async function* raceOrtWeb({ quick, onPhase }: PeerOptions): AsyncGenerat
 async function planRace(options: PeerOptions) {
   const gpu = await Gpu.open({ gpu: options.gpu })
   const { quick } = options
-  const plan = planBench(gpu, options)
+  const plan = planBench(gpu.info, options)
   const budget: Budget = gpu.info.software
     ? { ms: quick ? 0 : 30_000, least: quick ? 1 : 3, most: 9 }
     : { ms: 10_000, least: quick ? 5 : 30, most: 50 }

@@ -7,7 +7,7 @@ import {
 } from '../../../src/gpu/kernels/attention-matrix.js'
 import { attentionTiles } from '../../../src/gpu/kernels/attention.js'
 import { SUBGROUP_MATRIX } from '../../../src/gpu/features.js'
-import { type MatrixShape } from '../../../src/gpu/matrix-units.js'
+import type { MatrixShape } from '../../../src/gpu/types.js'
 import { testDevice, testMatrixUnits } from '../../support/device.js'
 import { shapesOf } from '../../support/matrices.js'
 import { compare, decode, encode, normals } from '../../support/numbers.js'

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { resolveArithmetics, type Arithmetic } from '../../../src/gpu/arithmetic.js'
 import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from '../../../src/gpu/features.js'
-import { type MatrixConfig, matrixShape, type MatrixUnits, matrixUnits } from '../../../src/gpu/matrix-units.js'
+import { matrixShape, matrixUnits } from '../../../src/gpu/matrix-units.js'
+import type { MatrixConfig, MatrixUnits } from '../../../src/gpu/types.js'
 
 const gpu = { vendor: 'nvidia', software: false, matrixUnits: null }
 const halves = { component: 'f16', result: 'f32', M: 16, N: 16, K: 16 } as const

@@ -1,0 +1,53 @@
+/** What the public face tells of devices. A file of its own, so that it declares nothing that needs WebGPU's own types. */
+
+export interface DeviceInfo {
+  readonly vendor: string
+  readonly architecture: string
+  readonly description: string
+  /** Features that the encoder uses or could use. */
+  readonly features: readonly string[]
+  /** A software rasteriser: correct, slow, and no measure of any GPU. */
+  readonly software: boolean
+  /** Matrix units, where the device was opened with them: an experimental feature that browsers have not shipped. */
+  readonly matrixUnits: MatrixUnits | null
+}
+
+/** One shape of matrices that a subgroup multiplies at once: result[M,N] += left[M,K] · right[K,N]. */
+export interface MatrixConfig {
+  /** Element type of both operands. */
+  readonly component: 'f32' | 'f16'
+  /** Element type of the sum. */
+  readonly result: 'f32' | 'f16'
+  readonly M: number
+  readonly N: number
+  readonly K: number
+}
+
+export interface MatrixUnits {
+  /** Invocations of the subgroups that kernels get; null where that cannot be known, so that no kernel can count on it. */
+  readonly lanes: number | null
+  /** The device has several sizes: kernels must demand theirs. */
+  readonly demand: boolean
+  /** Invocations of the largest subgroup: a workgroup's x must be a multiple of it. */
+  readonly largest: number
+  /** Floating point shapes, in the adapter's order; at least one. */
+  readonly configs: readonly MatrixConfig[]
+}
+
+/** What a kernel on matrices must know of them. */
+export interface MatrixShape extends MatrixConfig {
+  /** Invocations of a subgroup. */
+  readonly lanes: number
+  /** Whether the shader must demand subgroups of `lanes`. */
+  readonly demand: boolean
+  /** What a workgroup's x must be a multiple of. */
+  readonly largest: number
+}
+
+/** Where choices of kernels are kept between loads: a few hundred bytes a device and network. Failures do no harm. */
+export interface TuningStore {
+  /** Small networks, and software rasterisers, are not measured for it, but run by rule. Default: all are measured. */
+  readonly largeOnly?: boolean
+  get(key: string): Promise<string | null>
+  set(key: string, value: string): Promise<void>
+}
