@@ -3,9 +3,13 @@ import { SUBGROUP_MATRIX, SUBGROUP_SIZE_CONTROL } from './features.js'
 import type { MatrixUnits } from './matrix-units.js'
 import { GpuMemory } from './memory.js'
 
+/** A device, as its adapter describes it. Browsers leave some of the names empty. */
 export interface DeviceInfo {
+  /** E.g. `nvidia`, `apple`, `mesa`. */
   readonly vendor: string
+  /** Family of its hardware, e.g. `ampere`. */
   readonly architecture: string
+  /** In the driver's words. */
   readonly description: string
   /** Features that the encoder uses or could use. */
   readonly features: readonly string[]

@@ -7,11 +7,15 @@ export interface MatrixConfig {
   readonly component: 'f32' | 'f16'
   /** Element type of the sum. */
   readonly result: 'f32' | 'f16'
+  /** Rows of the result. */
   readonly M: number
+  /** Columns of the result. */
   readonly N: number
+  /** Terms of each sum. */
   readonly K: number
 }
 
+/** What multiplies matrices on a device, and how its invocations are grouped for that. */
 export interface MatrixUnits {
   /** Invocations of the subgroups that kernels get; null where that cannot be known, so that no kernel can count on it. */
   readonly lanes: number | null

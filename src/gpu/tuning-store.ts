@@ -5,7 +5,9 @@ import type { Kernel } from './kernel.js'
 export interface TuningStore {
   /** Small networks, and software rasterisers, are not measured for it, but run by rule. Default: all are measured. */
   readonly largeOnly?: boolean
+  /** What was set, or null. */
   get(key: string): Promise<string | null>
+  /** Remembers it. */
   set(key: string, value: string): Promise<void>
 }
 
