@@ -19,7 +19,7 @@ const { families } = JSON.parse(readFileSync(join(ROOT, 'tests/fixtures/families
 const FILES: Readonly<Record<string, string>> = {
   'photo.png': 'tests/fixtures/images/large.png',
   'texts.json': 'tests/fixtures/zero-shot-texts.json',
-  'tower.safetensors': 'weights/sovit-tiny.safetensors',
+  'tower.safetensors': 'tests/fixtures/models/sovit-tiny/model.safetensors',
 }
 
 let folder: string

@@ -1,6 +1,15 @@
 /** The documents: their snippets type-check, their links lead somewhere, their lists are complete. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fencesOf, GUIDE, NAMES, nameOf, PAGES, proseOf, readPage, ROOT, snippets } from '../support/fences.js'
@@ -104,7 +113,9 @@ function linksOf(page: string): Link[] {
 /** Anchors of headings, as GitHub makes them. */
 function anchorsOf(page: string): Set<string> {
   const found = new Set<string>()
-  for (const [, heading = ''] of readPage(page).replace(/^```[^]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)) {
+  for (const [, heading = ''] of readPage(page)
+    .replace(/^```[^]*?^```$/gm, '')
+    .matchAll(/^#+ (.+)$/gm)) {
     const anchor = heading
       .toLowerCase()
       .replace(/[^\p{L}\p{N}_\- ]/gu, '')
