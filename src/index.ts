@@ -2,8 +2,17 @@ export { builtInModel } from './built-in.js'
 export { VisionEncoder } from './encoder.js'
 export type * from './encoder/types.js'
 export type { KeptOptions, KeptWeights, SizeOptions } from './encoder/kept.js'
-export { sliceSizes, type SliceSizes } from './image/slicing.js'
-export type { ImageInput, PixelValues, RawPixels, Resample, RgbImage, SizeOption, WholeSize } from './image/types.js'
+export { sliceSizes, type Grid as SliceGrid, type SliceSizes } from './image/slicing.js'
+export type {
+  ImageInput,
+  PixelValues,
+  RawPixels,
+  Resample,
+  RgbImage,
+  Size,
+  SizeOption,
+  WholeSize,
+} from './image/types.js'
 export type { LoadPhase, ProgressEvent } from './checkpoint/types.js'
 export type { MatrixConfig, MatrixUnits } from './gpu/matrix-units.js'
 export type { MergerConfig, PoolingConfig, ResamplerConfig, VisionConfig } from './model/config.js'

@@ -1,6 +1,8 @@
 /** A size in pixels. */
 export interface Size {
+  /** Of a row. */
   readonly width: number
+  /** Of a column. */
   readonly height: number
 }
 
