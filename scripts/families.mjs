@@ -1,9 +1,9 @@
-// Writes the README's table of checkpoint families from what tests/gpu/families.test.ts measured in each lane:
+// Writes the guide's table of checkpoint families from what tests/gpu/families.test.ts measured in each lane:
 // `node scripts/families.mjs` after `npm run test:gpu -- tests/gpu/families.test.ts` and the same with test:browser.
 // `--check` changes nothing, and fails when the table is not what the results say.
 import { readFileSync, writeFileSync } from 'node:fs'
 
-const README = 'README.md'
+const PAGE = 'docs/guide/checkpoints.md'
 const [BEGIN, END] = ['<!-- families: scripts/families.mjs -->', '<!-- /families -->']
 const OUTPUTS = { tokens: '`tokens`', pooled: '`pooled`', resampled: '`resampled`', merged: '`merged`' }
 
@@ -58,12 +58,12 @@ function table() {
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows().map(line)].join('\n')
 }
 
-const text = readFileSync(README, 'utf8')
+const text = readFileSync(PAGE, 'utf8')
 const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
-if (begin < 0 || end < begin) throw new Error(`${README} has no place for the table: ${BEGIN} … ${END}`)
+if (begin < 0 || end < begin) throw new Error(`${PAGE} has no place for the table: ${BEGIN} … ${END}`)
 const fresh = `${text.slice(0, begin + BEGIN.length)}\n\n${table()}\n\n${text.slice(end)}`
-if (!process.argv.includes('--check')) writeFileSync(README, fresh)
+if (!process.argv.includes('--check')) writeFileSync(PAGE, fresh)
 else if (fresh !== text) {
-  console.error("The README's table of families is not what the tests measured. Run: node scripts/families.mjs")
+  console.error("The guide's table of families is not what the tests measured. Run: node scripts/families.mjs")
   process.exit(1)
 }

@@ -55,7 +55,9 @@ interface Submitted {
  * ```
  */
 export class VisionEncoder {
+  /** What the checkpoint turned out to be. */
   readonly model: ModelInfo
+  /** How operands and weights are stored on the device. */
   readonly precision: Precision
   /** How products are computed. */
   readonly arithmetic: Arithmetic
@@ -86,7 +88,11 @@ export class VisionEncoder {
     this.#resizer = gpu.info.software ? null : new GpuResizer(gpu)
   }
 
-  /** Whether this page or process can run the encoder; if not, why, and what to do. */
+  /**
+   * Whether this page or process can run the encoder; if not, why, and what to do. Opens a device, and closes it again.
+   *
+   * @param options `gpu`: the WebGPU entry point. Default `navigator.gpu`.
+   */
   static async support(options: { gpu?: WebGpu } = {}): Promise<Support> {
     try {
       const gpu = await Gpu.open(options)
@@ -111,7 +117,8 @@ export class VisionEncoder {
    *
    * @param source `owner/repo` on the hub, an address, a Blob or File, the files of a folder, or bytes; in Node also a path.
    *   Default: sovit-nano, built in.
-   * @throws SovitError; then nothing is left on the device.
+   * @param options all may be left out
+   * @throws SovitError of nearly any code; then nothing is left on the device.
    */
   static async load(source: ModelSource = builtInModel, options: LoadOptions = {}): Promise<VisionEncoder> {
     throwIfAborted(options.signal, 'The load')
@@ -127,6 +134,7 @@ export class VisionEncoder {
     }
   }
 
+  /** The device that it runs on. */
   get device(): DeviceInfo {
     return this.#gpu.info
   }
@@ -146,8 +154,10 @@ export class VisionEncoder {
    * `minicpm-v` there is one encoding a piece, of one picture too: overview first, then the slices row by row, picture after
    * picture.
    *
-   * @returns tokens [P, C] of each picture or piece, after the final norm, in raster order.
-   * @throws SovitError `BAD_IMAGE`, `IMAGE_SIZE`, `BAD_POSITIONS`, `LIMIT`, `OUT_OF_MEMORY`, `ABORTED`, `DISPOSED`, `DEVICE_LOST`
+   * @param input a picture, ready pixel values, or several of them
+   * @param options all may be left out
+   * @returns tokens [P, C] of each picture or piece, after the final norm, in raster order; and what heads make of them.
+   * @throws SovitError `BAD_OPTION`, `BAD_IMAGE`, `NOT_FOUND`, `ACCESS_DENIED`, `NETWORK`, `MISSING_PACKAGE`, `IMAGE_SIZE`, `NO_FEATURE`, `BAD_POSITIONS`, `LIMIT`, `OUT_OF_MEMORY`, `ABORTED`, `DISPOSED`, `DEVICE_LOST`
    */
   encode(input: EncodeInput | readonly EncodeInput[], options: SlicingOptions): Promise<Encoding[]>
   encode(input: EncodeInput, options?: WholeOptions): Promise<Encoding>
@@ -183,6 +193,7 @@ export class VisionEncoder {
     this.#gpu.dispose()
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -54,7 +54,7 @@ export type SovitErrorCode =
   | 'DEVICE_LOST'
   /** A shader or pipeline was refused by the device. */
   | 'SHADER'
-  /** A weight or activation does not fit 16-bit floats. */
+  /** A weight does not fit 16-bit floats, or the scale of its int8 codes does not. */
   | 'F16_OVERFLOW'
   /** An optional package is needed here and is not installed. */
   | 'MISSING_PACKAGE'
@@ -69,6 +69,7 @@ export type SovitErrorCode =
  * `code` is stable and meant for programs; `message` is meant for people and may be reworded.
  */
 export class SovitError extends Error {
+  /** Which of the ways it is. */
   readonly code: SovitErrorCode
 
   constructor(code: SovitErrorCode, message: string, options?: { cause?: unknown }) {

@@ -10,11 +10,11 @@ export type { LogitScale }
 
 /** Names, and the vectors that stand for them: the model's tokens and pooled embedding lie in the same space. */
 export interface Labels {
-  /** [K], e.g. `dog` */
+  /** K of them, e.g. `dog`. */
   readonly names: readonly string[]
-  /** [K], e.g. `🐶` */
+  /** The same as emoji, e.g. `🐶`. */
   readonly emoji: readonly string[]
-  /** [K, C], row-major; rows of length 1. */
+  /** A row of length 1 for each name, [K, C], row-major. */
   readonly vectors: Float32Array
   /** Makes of a token's cosine the probability that its patch shows the name: for `zeroShotMap`. */
   readonly patch: LogitScale

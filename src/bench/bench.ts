@@ -16,7 +16,9 @@ import { sovit400m, syntheticTower, towerFile } from './synthetic.js'
 import { KernelTimer } from './timer.js'
 import { towerWork } from './workload.js'
 
+/** What is measured, and on what. All but `gpu` may be left out. */
 export interface BenchOptions {
+  /** The WebGPU entry point, e.g. `navigator.gpu`. */
   readonly gpu: WebGpu
   /** Patches along each side of the picture. Default 32, 448×448; on a rasteriser 16 for kernels, and for all with `quick`. */
   readonly side?: number

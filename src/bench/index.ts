@@ -1,2 +1,2 @@
-export { bench, planBench, type BenchOptions, type BenchPlan } from './bench.js'
+export { bench, type BenchOptions } from './bench.js'
 export { markdown, numericColumns, type Section } from './report.js'

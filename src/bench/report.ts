@@ -1,7 +1,10 @@
 /** A piece of a report, as soon as it is measured. */
 export interface Section {
+  /** What it is about. */
   readonly title: string
+  /** Heads of the table's columns. */
   readonly columns: readonly string[]
+  /** Cells of the table, row by row, as they are shown. */
   readonly rows: readonly (readonly string[])[]
   /** What must be known to read it. */
   readonly notes: readonly string[]

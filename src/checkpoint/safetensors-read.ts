@@ -1,8 +1,11 @@
 import { headerLength, parseHeader } from './header.js'
 import type { DType } from './types.js'
 
+/** A tensor of a file that lies in memory. */
 export interface TensorInMemory {
+  /** Of its elements. */
   readonly dtype: DType
+  /** Sizes of its axes; none for a single number. */
   readonly shape: readonly number[]
   /** A view of the file's bytes; at any alignment. */
   readonly data: Uint8Array

@@ -6,11 +6,15 @@ const DTYPES = Object.keys(DTYPE_BITS)
 
 /** A tensor as the header tells of it. */
 export interface TensorToPlace {
+  /** Used once in a file. */
   readonly name: string
+  /** Of its elements. */
   readonly dtype: DType
+  /** Sizes of its axes; none for a single number. */
   readonly shape: readonly number[]
 }
 
+/** A tensor with its elements. */
 export interface TensorToWrite extends TensorToPlace {
   /** Elements in row-major order, little-endian. */
   readonly data: Uint8Array | Float32Array | Int32Array

@@ -65,13 +65,15 @@ export type LoadPhase = 'header' | 'download' | 'cache' | 'upload' | 'compile' |
 export interface ProgressEvent {
   /** `cache`: bytes cannot be kept or were kept badly, as `message` says, once a load; the load itself goes on. */
   readonly status: 'initiate' | 'download' | 'progress' | 'cache' | 'done' | 'ready'
+  /** What the load waits for. */
   readonly phase: LoadPhase
   /** Name of the model as given. */
   readonly name: string
   /** File (shard) being read. */
   readonly file: string
-  /** Bytes of weights read and to read, of the whole load. `total` is 0 until the headers are read. */
+  /** Bytes of weights read, of the whole load. */
   readonly loaded: number
+  /** Bytes of weights to read, of the whole load; 0 until the headers are read. */
   readonly total: number
   /** 0..100 */
   readonly progress: number
@@ -86,6 +88,7 @@ export interface ProgressEvent {
 
 /** SHA-256 of the weights of a tower, as `sovit manifest` writes it. */
 export interface WeightManifest {
+  /** Of this form of manifest. */
   readonly format: 'sovit-manifest-1'
   /** Bytes that one hash is of, counted from a tensor's first: 2^20. */
   readonly pieceBytes: number
@@ -95,8 +98,11 @@ export interface WeightManifest {
 
 /** A cache of the caller's. The browser's own `Cache` is one. Keys are addresses (of no server). */
 export interface WeightCache {
+  /** What was put there, or undefined. */
   match(key: string): Promise<Response | undefined>
+  /** Keeps it; rejects where it cannot. */
   put(key: string, response: Response): Promise<unknown>
+  /** Forgets it; harmless where there is nothing. */
   delete(key: string): Promise<unknown>
   /** Where it is missing, what is kept cannot be listed: not measured, not cleared, and left behind by changed files. */
   keys?(): Promise<readonly (string | Request)[]>

@@ -9,7 +9,9 @@ export { persist } from './persist.js'
 /** What tells what is kept of a source: the options that it was loaded with. */
 export type KeptOptions = Pick<LoadOptions, 'cache' | 'revision' | 'hubUrl'>
 
+/** What is measured: default everything. */
 export interface SizeOptions extends KeptOptions {
+  /** One checkpoint, as it was loaded. */
   readonly source?: ModelSource
 }
 

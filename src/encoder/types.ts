@@ -21,10 +21,15 @@ export type {
   WeightManifest,
 }
 
+/** How operands and weights are stored on the device. Residual stream, norms, softmax and carried sums are f32 in both. */
 export type Precision = 'f32' | 'f16'
 
+/** How a checkpoint is found, checked, and brought to the device. All may be left out. */
 export interface LoadOptions {
-  /** A caller's device: used, never destroyed. */
+  /**
+   * A caller's device: used, never destroyed. Its features and limits are those it was opened with. Default: one of the
+   * encoder's own, with all that it can use.
+   */
   readonly device?: WebGpuDevice
   /** The WebGPU entry point. Default `navigator.gpu`; in Node, Dawn's. */
   readonly gpu?: WebGpu
@@ -77,14 +82,17 @@ export interface LoadOptions {
   readonly cache?: CacheOption
   /** Replacement for the global `fetch`. In Node without one, HF_TOKEN is shown to the hub, and HF_ENDPOINT replaces it. */
   readonly fetch?: typeof fetch
+  /** Told what the load does; what it throws fails the load. */
   readonly onProgress?: (event: ProgressEvent) => void
+  /** Aborts the load with `ABORTED`. The chunks that it has fetched by then stay in the cache. */
   readonly signal?: AbortSignal
 }
 
+/** How pictures are cut and encoded, and what is returned of them. All may be left out. */
 export interface EncodeOptions {
   /** Default 448: squash to 448×448. Ready pixel values are taken as they are, in one piece. */
   readonly size?: SizeOption
-  /** Default bicubic; for `{ naflex }` bilinear. */
+  /** Default: bicubic; for `{ naflex }`, and of SigLIP 2's checkpoints, bilinear. */
   readonly resample?: Resample
   /** Most slices of `minicpm-v`, besides the overview. Default 9. */
   readonly maxSlices?: number
@@ -95,29 +103,41 @@ export interface EncodeOptions {
   readonly temporalIds?: readonly (readonly number[])[]
   /** Also return the residual stream after the embeddings and after every block, before the final norm. */
   readonly hiddenStates?: boolean
-  /** `gpu`: results stay on the device as buffers that the caller owns and destroys. Default `cpu`. */
+  /**
+   * `gpu`: results stay on the device as buffers that the caller owns and destroys, the tokens' and each head's. Default
+   * `cpu`.
+   */
   readonly output?: 'cpu' | 'gpu'
   /** `none`: the tokens alone, without what the checkpoint's heads make of them. Default `all`. */
   readonly heads?: 'all' | 'none'
   /** Also measure the time on the device (needs `timestamp-query`). */
   readonly gpuTime?: boolean
+  /** Aborts this call alone, with `ABORTED`. */
   readonly signal?: AbortSignal
 }
 
 /** Options with which a picture is one piece, and gives one encoding. */
-export type WholeOptions = EncodeOptions & { readonly size?: WholeSize }
+export type WholeOptions = EncodeOptions & {
+  /** Default 448. */
+  readonly size?: WholeSize
+}
 
 /** Options with which a picture may be several pieces, each of which gives an encoding. */
-export type SlicingOptions = EncodeOptions & { readonly size: 'minicpm-v' }
+export type SlicingOptions = EncodeOptions & {
+  /** An overview and slices. */
+  readonly size: 'minicpm-v'
+}
 
+/** Options of `profile`, as those of `encode`. */
 export type ProfileOptions = Pick<EncodeOptions, 'size' | 'resample' | 'maxSlices' | 'signal'>
 
 /** Visual tokens of one picture, or of a piece of it, in raster order, after the final norm. */
 export interface Encoding {
-  /** [P, C], row-major. Empty when the output stays on the GPU. */
+  /** The tokens, [P, C], row-major. Empty when the output stays on the GPU. */
   readonly tokens: Float32Array
-  /** [P, C] */
+  /** P tokens of C channels. */
   readonly dims: readonly [number, number]
+  /** Always f32, under the name that libraries of tensors have for it. */
   readonly type: 'float32'
   /** Tokens: [rows, columns], P = rows·columns. One a patch, but of MiniCPM-V 4.6 and later (`16x`) one of 2×2 patches. */
   readonly grid: readonly [number, number]
@@ -125,11 +145,11 @@ export interface Encoding {
   readonly source: readonly [image: number, row: number, column: number]
   /** How positions were mapped. */
   readonly positions: PositionMode
-  /** [C]: SigLIP's embedding of the whole picture, where the checkpoint has a MAP head. */
+  /** SigLIP's embedding of the whole picture, [C], where the checkpoint has a MAP head. */
   readonly pooled?: Features
-  /** [Q, D]: what the language model of MiniCPM-V reads, where the checkpoint has a resampler. */
+  /** What the language model of MiniCPM-V reads, [Q, D], where the checkpoint has a resampler. */
   readonly resampled?: Features
-  /** [N, D]: the same of MiniCPM-V 4.6 and later, in raster order. */
+  /** The same of MiniCPM-V 4.6 and later, [N, D], in raster order. */
   readonly merged?: Features
   /** L + 1 arrays of [P, C]: 0 the embeddings, l the output of block l. Only on request. */
   readonly hiddenStates?: readonly Float32Array[]
@@ -143,13 +163,17 @@ export interface Encoding {
 export interface Features {
   /** Row-major. Empty when the output stays on the GPU. */
   readonly data: Float32Array
+  /** Their shape. */
   readonly dims: readonly number[]
+  /** Always f32, under the name that libraries of tensors have for it. */
   readonly type: 'float32'
   /** The same on the device, owned by the caller. Only with `output: 'gpu'`. */
   readonly buffer?: WebGpuBuffer
 }
 
+/** What a checkpoint turned out to be. */
 export interface ModelInfo {
+  /** What was loaded, as the caller named it. */
   readonly source: string
   /** How tensors are named: the prefix before the names of transformers (`vpm`, `vision_model`, …), `bare`, or `timm`. */
   readonly layout: string
@@ -157,12 +181,15 @@ export interface ModelInfo {
   readonly family: Family
   /** dtypes of the weights, e.g. `BF16` or `BF16+F32`. */
   readonly dtype: string
+  /** The network in numbers. */
   readonly config: VisionConfig
 }
 
+/** What a load took. */
 export interface LoadInfo {
+  /** Milliseconds from the call to the ready encoder, without opening the device. */
   readonly ms: number
-  /** Part of it that went into choosing kernels. */
+  /** Part of it, in milliseconds, that went into choosing kernels. */
   readonly tuneMs: number
   /** Bytes read from the source: headers, index, config and weights. Those of the cache do not count. */
   readonly fetchedBytes: number
@@ -172,12 +199,26 @@ export interface LoadInfo {
   readonly weightBytes: number
 }
 
+/** Whether the encoder can run here. */
 export type Support =
-  | { readonly ok: true; readonly device: DeviceInfo }
-  | { readonly ok: false; readonly code: string; readonly message: string }
+  | {
+      /** It can. */
+      readonly ok: true
+      /** On what. */
+      readonly device: DeviceInfo
+    }
+  | {
+      /** It cannot. */
+      readonly ok: false
+      /** Why: `NO_WEBGPU`, `NO_ADAPTER`, in workers also `WORKER`. */
+      readonly code: string
+      /** Why, and what would help, for people. */
+      readonly message: string
+    }
 
 /** Ready pixel values ([3, height, width], normalised) of a picture, or of a piece of one that was cut before. */
 export interface PixelInput {
+  /** [3, height, width], normalised. */
   readonly pixels: PixelValues
   /** As an encoding of it will say. Default: a whole picture, by its place in the call. */
   readonly source?: Encoding['source']

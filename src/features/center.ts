@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 
-/** [P, C]: patches and channels. */
+/** Patches and channels, [P, C]. */
 export type Dims = readonly [number, number]
 
 /** Throws `BAD_OPTION` unless `tokens` holds exactly P·C values, at least one. */

@@ -1,6 +1,7 @@
 import { SovitError } from '../errors.js'
 import { checkDims, type Dims, meanCenter } from './center.js'
 
+/** Options of `cosineMap`. */
 export interface CosineOptions {
   /** Subtract the mean token first, which separates things much better. Default true. */
   readonly center?: boolean

@@ -3,13 +3,17 @@ import { checkDims, type Dims } from './center.js'
 
 /** Tokens of one picture: [P, C], row-major. */
 export interface TokenMap {
+  /** Of one encoding. */
   readonly tokens: Float32Array
+  /** Of the same. */
   readonly dims: Dims
 }
 
 /** Two patches, one of each picture, of which each is the most alike to the other. */
 export interface Match {
+  /** The patch of the first picture, in raster order. */
   readonly from: number
+  /** That of the second. */
   readonly to: number
   /** From -1 to 1. */
   readonly cosine: number

@@ -4,11 +4,11 @@ import { symmetricEigen } from './eigen.js'
 
 /** Principal components of P tokens of C channels; k components, strongest first. */
 export interface Pca {
-  /** [P, k]: each centred token along each component. */
+  /** Each centred token along each component, [P, k]. */
   readonly projections: Float32Array
-  /** [k, C], of length 1; the entry of largest magnitude is positive. Zeros where the tokens have no more directions. */
+  /** Rows of length 1, [k, C]; the entry of largest magnitude is positive. Zeros where the tokens have no more directions. */
   readonly components: Float32Array
-  /** [k]: variance along each component (divisor P). */
+  /** Variance along each component (divisor P), [k]. */
   readonly variances: Float32Array
 }
 

@@ -1,8 +1,12 @@
 /** What the public face tells of devices. A file of its own, so that it declares nothing that needs WebGPU's own types. */
 
+/** A device, as its adapter describes it. Browsers leave some of the names empty. */
 export interface DeviceInfo {
+  /** E.g. `nvidia`, `apple`, `mesa`. */
   readonly vendor: string
+  /** Family of its hardware, e.g. `ampere`. */
   readonly architecture: string
+  /** In the driver's words. */
   readonly description: string
   /** Features that the encoder uses or could use. */
   readonly features: readonly string[]
@@ -18,11 +22,15 @@ export interface MatrixConfig {
   readonly component: 'f32' | 'f16'
   /** Element type of the sum. */
   readonly result: 'f32' | 'f16'
+  /** Rows of the result. */
   readonly M: number
+  /** Columns of the result. */
   readonly N: number
+  /** Terms of each sum. */
   readonly K: number
 }
 
+/** What multiplies matrices on a device, and how its invocations are grouped for that. */
 export interface MatrixUnits {
   /** Invocations of the subgroups that kernels get; null where that cannot be known, so that no kernel can count on it. */
   readonly lanes: number | null
@@ -48,6 +56,8 @@ export interface MatrixShape extends MatrixConfig {
 export interface TuningStore {
   /** Small networks, and software rasterisers, are not measured for it, but run by rule. Default: all are measured. */
   readonly largeOnly?: boolean
+  /** What was set, or null. */
   get(key: string): Promise<string | null>
+  /** Remembers it. */
   set(key: string, value: string): Promise<void>
 }

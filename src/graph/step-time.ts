@@ -2,9 +2,12 @@
 export interface StepTime {
   /** The value that it makes, e.g. `layer.12/attention`. */
   readonly label: string
-  /** Its shader, and which of those that compute the same (a tile). */
+  /** Its shader. */
   readonly kernel: string
+  /** Which of those that compute the same: a tile. */
   readonly variant: string
+  /** Milliseconds. */
   readonly ms: number
+  /** Additions and multiplications that it stands for. */
   readonly flops: number
 }

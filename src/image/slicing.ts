@@ -3,8 +3,11 @@ import type { Size } from './types.js'
 /** A piece has about the pixels of this side's square. */
 const SIDE = 448
 
-interface Grid {
+/** Slices of a picture. */
+export interface Grid {
+  /** From the top. */
   readonly rows: number
+  /** From the left. */
   readonly columns: number
 }
 

@@ -1,27 +1,38 @@
 /** A size in pixels. */
 export interface Size {
+  /** Of a row. */
   readonly width: number
+  /** Of a column. */
   readonly height: number
 }
 
 /** A decoded picture: 8-bit sRGB, interleaved, rows from the top; `data` holds width·height·3 bytes. */
 export interface RgbImage {
+  /** In pixels. */
   readonly width: number
+  /** In pixels. */
   readonly height: number
+  /** Red, green, blue of each pixel. */
   readonly data: Uint8Array
 }
 
 /** Normalised pixel values, planar: `data` is [3, height, width]. */
 export interface PixelValues {
+  /** In pixels. */
   readonly width: number
+  /** In pixels. */
   readonly height: number
+  /** Red, then green, then blue of all pixels, row-major; finite, about −1 to 1. */
   readonly data: Float32Array
 }
 
 /** Raw pixels of a caller: 3 (RGB) or 4 (RGBA, alpha dropped) interleaved bytes a pixel. */
 export interface RawPixels {
+  /** In pixels. */
   readonly width: number
+  /** In pixels. */
   readonly height: number
+  /** height·width·3 or ·4 bytes, rows from the top. */
   readonly data: Uint8Array | Uint8ClampedArray
 }
 
@@ -49,11 +60,23 @@ export type ImageInput =
  * `naflex`: SigLIP 2's, aspect kept, scaled so that there are at most so many patches.
  */
 export type WholeSize =
-  number | { readonly height: number; readonly width: number } | 'native' | { readonly naflex: number }
+  | number
+  | {
+      /** In pixels. */
+      readonly height: number
+      /** In pixels. */
+      readonly width: number
+    }
+  | 'native'
+  | {
+      /** Most patches. */
+      readonly naflex: number
+    }
 
 /** `minicpm-v`: an overview and, of pictures above 448×448 pixels, slices of about that area each. */
 export type SizeOption = WholeSize | 'minicpm-v'
 
+/** Filter by which pictures are resized; both exactly as Pillow. */
 export type Resample = 'bicubic' | 'bilinear'
 
 export interface PreprocessOptions {

@@ -47,6 +47,7 @@ export interface PoolingConfig {
   readonly mlp: number
 }
 
+/** One layer of cross attention, from learned queries to tokens. */
 export interface ResamplerConfig {
   /** Q: learned queries, the tokens that a picture becomes. */
   readonly queries: number
@@ -54,6 +55,7 @@ export interface ResamplerConfig {
   readonly width: number
 }
 
+/** MLPs that make one row of 2×2. */
 export interface MergerConfig {
   /** `16x`: windows of 2×2 are merged within the tower and again behind it; `4x`: behind it only. */
   readonly mode: '4x' | '16x'

@@ -21,6 +21,7 @@ export const POSITION_MODES = [
   'row0',
 ] as const
 
+/** How positions are mapped to a picture's grid; the guide's page of pictures describes each. */
 export type PositionMode = (typeof POSITION_MODES)[number]
 
 /** A position along one axis of the table, and what it counts. */

@@ -42,7 +42,9 @@ import type {
  * ```
  */
 export class VisionEncoder implements EncoderFacts {
+  /** What the checkpoint turned out to be. */
   readonly model: ModelInfo
+  /** How operands and weights are stored on the device. */
   readonly precision: EncoderFacts['precision']
   /** How products are computed. */
   readonly arithmetic: EncoderFacts['arithmetic']
@@ -52,6 +54,7 @@ export class VisionEncoder implements EncoderFacts {
   readonly logitScale: EncoderFacts['logitScale']
   /** What the load took, in the worker. */
   readonly load: LoadInfo
+  /** The worker's device. */
   readonly device: DeviceInfo
   readonly #connection: Connection
   /** What the worker calls it. */
@@ -154,6 +157,7 @@ export class VisionEncoder implements EncoderFacts {
     this.#connection.drop(this.#encoder)
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -1,7 +1,7 @@
 export { builtInModel } from '../built-in.js'
 export { VisionEncoder } from './encoder.js'
 export type * from './types.js'
-export type { GpuMemoryUse } from './protocol.js'
+export type { GpuMemoryUse, SentKeptOptions, SentLoadOptions } from './protocol.js'
 export type * from '../encoder/types.js'
 export type { ImageInput, PixelValues, RawPixels, RgbImage } from '../image/types.js'
 export type { ProgressEvent } from '../checkpoint/types.js'

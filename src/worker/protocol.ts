@@ -20,7 +20,9 @@ export type EncoderFacts = Pick<
 
 /** Live GPU buffers of an encoder, and their bytes. */
 export interface GpuMemoryUse {
+  /** Of all of them. */
   readonly bytes: number
+  /** Their number. */
   readonly buffers: number
 }
 
@@ -36,10 +38,16 @@ export type SentLoadOptions = Omit<
   LoadOptions,
   'device' | 'gpu' | 'fetch' | 'cache' | 'tuning' | 'onProgress' | 'signal'
 > & {
+  /** As `load` of `sovit` has it, but for an object of the caller's. */
   readonly cache?: boolean | string
+  /** The same. */
   readonly tuning?: boolean
 }
-export type SentKeptOptions = Omit<KeptOptions, 'cache'> & { readonly cache?: boolean | string }
+/** Options of what is kept, without a store of the caller's. */
+export type SentKeptOptions = Omit<KeptOptions, 'cache'> & {
+  /** The option that loads were given. Default `true`. */
+  readonly cache?: boolean | string
+}
 export type SentInput = EncodeInput | readonly EncodeInput[]
 export type SentEncodeOptions = Omit<EncodeOptions, 'output' | 'signal'>
 export type SentProfileOptions = Omit<ProfileOptions, 'signal'>

@@ -117,7 +117,7 @@ function check(
   if (precision === 'f32') expect(error, what).toBeLessThanOrEqual(1e-9)
 }
 
-/** For the table in the README (scripts/families.mjs). */
+/** For the table in the guide (scripts/families.mjs). */
 afterAll(async () => {
   const info = (await gpu.requestAdapter())?.info
   await keepFigures('families', { device: `${info?.vendor} ${info?.architecture}`, measured })

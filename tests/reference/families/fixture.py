@@ -54,7 +54,7 @@ class Case:
 @dataclass
 class Family:
     name: str
-    family: str  # the line of the README's table
+    family: str  # the line of the guide's table
     reference: str
     checkpoints: list[str]  # real ones that it stands for
     layout: str
