@@ -11,6 +11,8 @@ const NOT_KEPT = new Set(['recorded.safetensors'])
 /** The service worker, told which files make the page: what was built, and what lies in public/. */
 const serviceWorker: Plugin = {
   name: 'service-worker',
+  // Behind vite's own, which takes out chunks that were only styles.
+  enforce: 'post',
   generateBundle(_, bundle) {
     const built = Object.values(bundle).filter(
       ({ fileName }) => !fileName.endsWith('.map') && fileName !== 'bench.html',

@@ -5,35 +5,27 @@ const video = byId('camera-video', HTMLVideoElement)
 const take = byId('camera-take', HTMLButtonElement)
 const note = byId('camera-note', HTMLParagraphElement)
 
+let onPicture: (picture: Blob) => void = () => undefined
+
+byId('camera-close', HTMLButtonElement).addEventListener('click', () => {
+  dialog.close()
+})
+// Escape closes it too.
+dialog.addEventListener('close', stop)
+take.addEventListener('click', () => {
+  const canvas = document.createElement('canvas')
+  canvas.width = video.videoWidth
+  canvas.height = video.videoHeight
+  context2d(canvas).drawImage(video, 0, 0)
+  dialog.close()
+  canvas.toBlob((picture) => {
+    if (picture) onPicture(picture)
+  }, 'image/png')
+})
+
 /** Lets a picture be taken; the camera runs only while its dialog is open. */
-export function startCamera(onPicture: (picture: Blob) => void): void {
-  const button = byId('camera-open', HTMLButtonElement)
-  button.hidden = !hasCamera()
-  button.addEventListener('click', () => void open())
-  byId('camera-close', HTMLButtonElement).addEventListener('click', () => {
-    dialog.close()
-  })
-  // Escape closes it too.
-  dialog.addEventListener('close', stop)
-  take.addEventListener('click', () => {
-    const canvas = document.createElement('canvas')
-    canvas.width = video.videoWidth
-    canvas.height = video.videoHeight
-    context2d(canvas).drawImage(video, 0, 0)
-    dialog.close()
-    canvas.toBlob((picture) => {
-      if (picture) onPicture(picture)
-    }, 'image/png')
-  })
-}
-
-/** Undefined outside of secure pages, whatever the types say. */
-function hasCamera(): boolean {
-  const devices = navigator.mediaDevices as MediaDevices | undefined
-  return devices !== undefined && 'getUserMedia' in devices
-}
-
-async function open(): Promise<void> {
+export async function openCamera(taken: (picture: Blob) => void): Promise<void> {
+  onPicture = taken
   note.textContent = 'Waiting for the camera'
   take.disabled = true
   dialog.showModal()

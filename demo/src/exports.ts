@@ -1,3 +1,4 @@
+import { encodeSafetensors } from 'sovit/safetensors'
 import { byId, context2d, save } from './dom.js'
 import type { Tokens } from './shown.js'
 import { showNote } from './status.js'
@@ -5,22 +6,8 @@ import { showNote } from './status.js'
 const note = byId('export-note', HTMLParagraphElement)
 const GAP = 16
 
-/** Saving what is on show. `tokens`: those of the picture, or null while there are none. */
-export function startExports(tokens: () => Tokens | null): void {
-  byId('export-png', HTMLButtonElement).addEventListener('click', () => {
-    savePng()
-  })
-  byId('export-tokens', HTMLButtonElement).addEventListener('click', () => {
-    const now = tokens()
-    if (now) void saveTokens(now)
-    else showNote('There are no tokens yet.')
-  })
-  const copy = byId('copy-link', HTMLButtonElement)
-  copy.addEventListener('click', () => void copyLink(copy))
-}
-
 /** The three frames side by side, as they are drawn. */
-function savePng(): void {
+export function savePng(): void {
   const frames = [...document.querySelectorAll<HTMLCanvasElement>('#stage canvas')]
   const canvas = document.createElement('canvas')
   canvas.width = frames.reduce((sum, { width }) => sum + width, GAP * (frames.length - 1))
@@ -37,8 +24,12 @@ function savePng(): void {
 }
 
 /** Under the names that `sovit encode --out` gives. */
-async function saveTokens({ tokens, dims, grid, pooled }: Tokens): Promise<void> {
-  const { encodeSafetensors } = await import('sovit/safetensors')
+export function saveTokens(shown: Tokens | null): void {
+  if (!shown) {
+    showNote('There are no tokens yet.')
+    return
+  }
+  const { tokens, dims, grid, pooled } = shown
   const f32 = (name: string, shape: readonly number[], data: Float32Array) =>
     ({ name, dtype: 'F32', shape, data }) as const
   const parts = encodeSafetensors([
@@ -49,7 +40,8 @@ async function saveTokens({ tokens, dims, grid, pooled }: Tokens): Promise<void>
   save(new Blob(parts as Uint8Array<ArrayBuffer>[]), 'tokens.safetensors')
 }
 
-async function copyLink(button: HTMLButtonElement): Promise<void> {
+/** Says on the button itself whether it worked. */
+export async function copyLink(button: HTMLButtonElement): Promise<void> {
   const before = button.textContent
   try {
     await navigator.clipboard.writeText(location.href)

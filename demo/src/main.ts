@@ -1,7 +1,6 @@
 import { VisionEncoder } from 'sovit/worker'
 import { byId } from './dom.js'
 import * as encoding from './encoding.js'
-import { startExports } from './exports.js'
 import { startKept } from './kept.js'
 import { readLink, writeLink } from './link.js'
 import { modelInUse, startLoading, useBuiltInModel, useModel } from './loading.js'
@@ -13,12 +12,11 @@ import { theStage } from './stage.js'
 import { alike } from './views/alike.js'
 import { Find } from './views/find.js'
 import { Pair } from './views/pair.js'
-import { Slices } from './views/slices.js'
 import type { View } from './views/view.js'
 
 const find = new Find(theStage)
 const pair = new Pair(theStage, SAMPLES, encoding.encodeOther)
-const views: Readonly<Record<string, View>> = { alike, find, pair, slices: new Slices(theStage, encoding.encodeSlices) }
+const views: Partial<Record<string, View>> = { alike, find, pair }
 const form = byId('view', HTMLFormElement)
 
 function chosenView(): string {
@@ -26,11 +24,17 @@ function chosenView(): string {
 }
 
 /** Fills the third frame by the radio buttons, and shows the view's own controls. */
-function showView(): void {
+async function showView(): Promise<void> {
   const chosen = chosenView()
-  for (const name of Object.keys(views)) byId(`panel-${name}`, HTMLDivElement).hidden = name !== chosen
+  for (const name of ['alike', 'find', 'pair', 'slices']) {
+    byId(`panel-${name}`, HTMLDivElement).hidden = name !== chosen
+  }
+  if (chosen === 'slices') {
+    const { Slices } = await import('./views/slices.js')
+    views.slices ??= new Slices(theStage, encoding.encodeSlices)
+  }
   const view = views[chosen]
-  if (view) theStage.choose(view)
+  if (view && chosen === chosenView()) theStage.choose(view)
 }
 
 function saveLink(): void {
@@ -60,7 +64,7 @@ function followLink(): void {
   if (link.find) find.lookFor(link.find)
   if (link.beside) pair.choose(link.beside)
   if (link.model) void offerModel(link.model, (model) => void useModel(model))
-  showView()
+  void showView()
   chooseSample(link.picture)
 }
 
@@ -79,14 +83,33 @@ function startPanel(): () => Promise<void> {
   return () => refresh()
 }
 
+/** Saving what is on show; the code comes with the first click. */
+function startExports(): void {
+  const onClick = (id: string, act: (code: typeof import('./exports.js'), button: HTMLButtonElement) => void): void => {
+    const button = byId(id, HTMLButtonElement)
+    button.addEventListener('click', () => {
+      void import('./exports.js').then((code) => {
+        act(code, button)
+      })
+    })
+  }
+  onClick('export-png', ({ savePng }) => {
+    savePng()
+  })
+  onClick('export-tokens', ({ saveTokens }) => {
+    saveTokens(theStage.shown?.tokens ?? null)
+  })
+  onClick('copy-link', ({ copyLink }, button) => void copyLink(button))
+}
+
 /** Everything can be pressed at once; what is chosen meanwhile waits for the model. */
 async function start(): Promise<void> {
   theStage.start({ onChange: saveLink, onLayers: encoding.useLayers })
   form.addEventListener('change', () => {
-    showView()
+    void showView()
     saveLink()
   })
-  startExports(() => theStage.shown?.tokens ?? null)
+  startExports()
   const showModel = startPanel()
   startLoading(async () => {
     await encoding.encodePicture()

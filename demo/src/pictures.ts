@@ -1,4 +1,3 @@
-import { startCamera } from './camera.js'
 import { byId, listItem } from './dom.js'
 import { isModel, modelOfDrop, readDrop, type Dropped } from './model-files.js'
 import type { Model } from './models.js'
@@ -74,7 +73,18 @@ export function startPictures({ onPicture, onModel }: PictureEvents): void {
     if (event.clipboardData && take(readDrop(event.clipboardData))) event.preventDefault()
   })
   listenToDrops(take)
-  startCamera(onOwn)
+  offerCamera(onOwn)
+}
+
+/** The code of the camera comes when it is asked for. */
+function offerCamera(onPicture: (picture: Blob) => void): void {
+  // Undefined outside of secure pages, whatever the types say.
+  const devices = navigator.mediaDevices as MediaDevices | undefined
+  const button = byId('camera-open', HTMLButtonElement)
+  button.hidden = devices === undefined
+  button.addEventListener('click', () => {
+    void import('./camera.js').then(({ openCamera }) => openCamera(onPicture))
+  })
 }
 
 /** Chooses a sample by its name, as a click on it does; the first where there is none of that name. */

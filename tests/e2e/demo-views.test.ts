@@ -191,7 +191,7 @@ test('shows the slices that MiniCPM-V would read, and encodes them', async () =>
   const { overview, refined } = sliceSizes({ width: 640, height: 480 }, 14, 9)
   const tokens = (width: number, height: number): number => (width * height) / 196
   const all = tokens(overview.width, overview.height) + tokens(refined?.width ?? 0, refined?.height ?? 0)
-  expect(await text('slices-note')).toContain(`${refined?.columns} × ${refined?.rows} slices`)
+  await expect.poll(() => text('slices-note')).toContain(`${refined?.columns} × ${refined?.rows} slices`)
   expect(await text('slices-note')).toContain(`${all} tokens in all`)
   await page.getByRole('button', { name: 'Encode the slices' }).click()
   await expect.poll(() => text('slices-note'), { timeout: 120_000 }).toContain('Encoded in')

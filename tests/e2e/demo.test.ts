@@ -167,7 +167,9 @@ test('opens again without a network, and is small', async () => {
   expect(code.size).toBeGreaterThan(10)
   expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000)
 
-  await page.evaluate(() => navigator.serviceWorker.ready)
+  const kept = (): Promise<boolean> =>
+    page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated')
+  await expect.poll(kept, { timeout: 20_000 }).toBe(true)
   await page.context().setOffline(true)
   await page.reload()
   await encoded(page)
