@@ -8,7 +8,10 @@ import { choosePicture, type Source } from './pictures.js'
 import type { Size } from './settings.js'
 import type { Tokens } from './shown.js'
 import { theStage } from './stage.js'
-import { hideAlert, showBusy, showDone } from './status.js'
+import { hideAlert, showBusy, showDone, withdrawNote } from './status.js'
+
+/** Said while a recorded result is on show. */
+export const MEANWHILE = 'What you see is recorded, until this device has computed its own.'
 
 /** Blocks times channels: up to here all layers are read back with each picture, a few megabytes. */
 const FEW = 2000
@@ -77,6 +80,7 @@ export async function encodePicture(probe?: number): Promise<void> {
     if (mine !== encodes) return
     theStage.showTokens(tokensOf(encoder, encoding), usesBuiltIn(), probe ?? patchAt(picture.source, encoding.grid))
     showEncodeFacts(encoder, encoding, ms)
+    withdrawNote(MEANWHILE)
     if (!isLoading()) showDone(`${encoding.dims[0]} tokens in ${formatTime(ms)}`)
   } catch (error) {
     if (mine === encodes) showFailure(error, 'Choose another picture', choosePicture)
@@ -85,7 +89,8 @@ export async function encodePicture(probe?: number): Promise<void> {
   }
 }
 
-function patchAt({ mark }: Source, [rows, columns]: Grid): number | undefined {
+/** The patch that a picture says is to be marked first. */
+export function patchAt({ mark }: Source, [rows, columns]: Grid): number | undefined {
   return mark && Math.floor(mark[0] * rows) * columns + Math.floor(mark[1] * columns)
 }
 

@@ -11,12 +11,16 @@ import { chooseSize, sizeText, startSettings } from './settings.js'
 import { theStage } from './stage.js'
 import { alike } from './views/alike.js'
 import { Find } from './views/find.js'
-import { Pair } from './views/pair.js'
+import type { Pair } from './views/pair.js'
 import type { View } from './views/view.js'
 
+/** Milliseconds after which a first visit is shown something recorded. */
+const PATIENCE = 1000
+
 const find = new Find(theStage)
-const pair = new Pair(theStage, SAMPLES, encoding.encodeOther)
-const views: Partial<Record<string, View>> = { alike, find, pair }
+/** Null until it is asked for, as its code comes then. */
+let pair: Pair | null = null
+let slices: View | null = null
 const form = byId('view', HTMLFormElement)
 
 function chosenView(): string {
@@ -29,12 +33,21 @@ async function showView(): Promise<void> {
   for (const name of ['alike', 'find', 'pair', 'slices']) {
     byId(`panel-${name}`, HTMLDivElement).hidden = name !== chosen
   }
-  if (chosen === 'slices') {
-    const { Slices } = await import('./views/slices.js')
-    views.slices ??= new Slices(theStage, encoding.encodeSlices)
+  const view = await viewNamed(chosen)
+  if (chosen === chosenView()) theStage.choose(view)
+}
+
+async function viewNamed(name: string): Promise<View> {
+  if (name === 'find') return find
+  if (name === 'pair') {
+    const { Pair } = await import('./views/pair.js')
+    return (pair ??= new Pair(theStage, SAMPLES, encoding.encodeOther, readLink().beside))
   }
-  const view = views[chosen]
-  if (view && chosen === chosenView()) theStage.choose(view)
+  if (name === 'slices') {
+    const { Slices } = await import('./views/slices.js')
+    return (slices ??= new Slices(theStage, encoding.encodeSlices))
+  }
+  return alike
 }
 
 function saveLink(): void {
@@ -49,7 +62,7 @@ function saveLink(): void {
     layer,
     foreground,
     find: view === 'find' ? find.wanted : '',
-    beside: view === 'pair' ? pair.chosen : '',
+    beside: view === 'pair' ? (pair?.chosen ?? readLink().beside) : '',
     model: model?.kind === 'name' ? model.label : '',
   })
 }
@@ -62,7 +75,6 @@ function followLink(): void {
   theStage.state = { held: link.patch, layer: link.layer, foreground: link.foreground }
   if (link.size) chooseSize(link.size)
   if (link.find) find.lookFor(link.find)
-  if (link.beside) pair.choose(link.beside)
   if (link.model) void offerModel(link.model, (model) => void useModel(model))
   void showView()
   chooseSample(link.picture)
@@ -123,6 +135,7 @@ async function start(): Promise<void> {
   if (support.ok) {
     startKept(showWhatIsFetched)
     useBuiltInModel()
+    setTimeout(() => void import('./recorded.js').then(({ showMeanwhile }) => showMeanwhile()), PATIENCE)
   } else {
     const [{ showUnsupported }, { showRecorded }] = await Promise.all([
       import('./unsupported.js'),

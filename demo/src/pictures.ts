@@ -1,4 +1,4 @@
-import { byId, listItem } from './dom.js'
+import { byId } from './dom.js'
 import { isModel, modelOfDrop, readDrop, type Dropped } from './model-files.js'
 import type { Model } from './models.js'
 
@@ -12,23 +12,20 @@ export interface Source {
   open(): Promise<Blob>
 }
 
-export interface Sample extends Source {
-  readonly file: string
+interface Sample extends Source {
+  readonly button: HTMLButtonElement
 }
 
-const sample = (file: string, name: string, emoji: boolean, mark: Source['mark']): Sample => ({
-  ...{ file, name, emoji, mark },
-  open: () => fetchSample(file, name),
-})
-
-export const SAMPLES: readonly [Sample, ...Sample[]] = [
-  sample('animals.png', 'Animals', true, [0.71, 0.26]),
-  sample('picnic.png', 'Picnic', true, [0.88, 0.39]),
-  sample('traffic.png', 'Traffic', true, [0.8, 0.54]),
-  sample('night.png', 'Night', true, [0.84, 0.85]),
-  sample('street.png', 'Street', false, [0.72, 0.3]),
-  sample('balloons.png', 'Balloons', false, [0.3, 0.35]),
-]
+/** The samples of the page, in its order. */
+export const SAMPLES: readonly Sample[] = [...document.querySelectorAll<HTMLButtonElement>('button.sample')].map(
+  (button) => {
+    const name = button.textContent.trim()
+    const address = button.querySelector('img')?.src ?? ''
+    const [down = 0.5, across = 0.5] = (button.dataset.mark ?? '').split(' ').map(Number)
+    const emoji = button.dataset.emoji !== undefined
+    return { button, name, emoji, mark: [down, across], open: () => fetchSample(address, name) }
+  },
+)
 
 /** Where chosen files go. */
 export interface PictureEvents {
@@ -53,15 +50,12 @@ export function startPictures({ onPicture, onModel }: PictureEvents): void {
     onPicture({ name: '', emoji: false, open: () => Promise.resolve(file) })
   }
 
-  const buttons = SAMPLES.map((sample) => {
-    const button = sampleButton(sample)
-    button.addEventListener('click', () => {
-      press(button)
+  for (const sample of SAMPLES) {
+    sample.button.addEventListener('click', () => {
+      press(sample.button)
       onPicture(sample)
     })
-    return button
-  })
-  byId('samples', HTMLUListElement).replaceChildren(...buttons.map(listItem))
+  }
 
   const input = byId('picture-file', HTMLInputElement)
   input.addEventListener('change', () => {
@@ -89,11 +83,8 @@ function offerCamera(onPicture: (picture: Blob) => void): void {
 
 /** Chooses a sample by its name, as a click on it does; the first where there is none of that name. */
 export function chooseSample(name: string): void {
-  const index = Math.max(
-    0,
-    SAMPLES.findIndex((sample) => sample.name === name),
-  )
-  document.querySelectorAll<HTMLButtonElement>('button.sample')[index]?.click()
+  const sample = SAMPLES.find((sample) => sample.name === name) ?? SAMPLES[0]
+  sample?.button.click()
 }
 
 /** Opens the browser's file dialog for a picture. */
@@ -126,30 +117,14 @@ function listenToDrops(take: (dropped: Dropped) => boolean): void {
   })
 }
 
-function sampleButton({ file, name }: Sample): HTMLButtonElement {
-  const button = document.createElement('button')
-  button.type = 'button'
-  button.className = 'sample'
-  button.setAttribute('aria-pressed', 'false')
-  const image = document.createElement('img')
-  image.src = `./samples/${file}`
-  image.alt = ''
-  image.width = 72
-  image.height = 54
-  const label = document.createElement('span')
-  label.textContent = name
-  button.append(image, label)
-  return button
-}
-
 function press(pressed: HTMLButtonElement | null): void {
-  for (const button of document.querySelectorAll('button.sample')) {
+  for (const { button } of SAMPLES) {
     button.setAttribute('aria-pressed', String(button === pressed))
   }
 }
 
-async function fetchSample(file: string, name: string): Promise<Blob> {
-  const response = await fetch(`./samples/${file}`)
+async function fetchSample(address: string, name: string): Promise<Blob> {
+  const response = await fetch(address)
   if (!response.ok)
     throw new Error(`The sample “${name}” could not be fetched: the server answered ${response.status}.`)
   return response.blob()

@@ -43,6 +43,11 @@ export function showNote(text: string): void {
   if (note.textContent !== text) note.textContent = text
 }
 
+/** Takes a note back, unless another has taken its place. */
+export function withdrawNote(text: string): void {
+  if (note.textContent === text) note.textContent = ''
+}
+
 let running: AbortController | null = null
 
 /** Runs `work` with a signal that the cancel button aborts, and that the next such work aborts too. */

@@ -147,6 +147,34 @@ describe('the page', () => {
   })
 })
 
+test('shows a recorded result while the model takes its time, and moves nothing', async () => {
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const prepare = async (page: Page): Promise<void> => {
+    await page.addInitScript(() => {
+      const seen = { shift: 0 }
+      Object.assign(globalThis, { seen })
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) seen.shift += entry.value
+      }).observe({ type: 'layout-shift', buffered: true })
+    })
+    await page.route(/sovit-nano.*\.safetensors$/, async (route) => {
+      await held
+      await route.continue()
+    })
+  }
+  const page = await site.open({ width: 1280, colorScheme: 'light' }, { prepare })
+  await expect.poll(() => page.locator('#progress-note').textContent(), { timeout: 20_000 }).toContain('is recorded')
+  expect(await page.locator('#grid-note').textContent()).toBe('and its 18 × 24 patches')
+  expect(await readout(page)).toEqual([12, 6])
+  release()
+  await encoded(page)
+  expect(await page.locator('#grid-note').textContent()).toBe('and its 32 × 32 patches')
+  expect(await page.locator('#progress-note').textContent()).toBe('')
+  const shift = await page.evaluate(() => (globalThis as unknown as { seen: { shift: number } }).seen.shift)
+  expect(shift).toBeLessThan(0.01)
+})
+
 test('opens again without a network, and is small', async () => {
   const page = await site.open({ width: 1280, colorScheme: 'light' }, { hash: '#size=56x56', offline: true })
   await encoded(page)

@@ -13,6 +13,12 @@ const MATCHES = 24
 /** Encodes a picture beside the one on the stage, at the same size and layer. */
 export type EncodeOther = (picture: Blob) => Promise<{ readonly bitmap: ImageBitmap; readonly tokens: Tokens }>
 
+const NONE: Source = {
+  name: '',
+  emoji: false,
+  open: () => Promise.reject(new Error('Choose a second picture.')),
+}
+
 /** A picture that is compared with these tokens. */
 interface Wanted {
   readonly of: Source
@@ -44,15 +50,17 @@ export class Pair implements View {
   #best = 0
   #cosine = NaN
 
-  constructor(host: Host, sources: readonly [Source, ...Source[]], encode: EncodeOther) {
+  /** `beside`: name of the sample to begin with, if it is one. */
+  constructor(host: Host, sources: readonly Source[], encode: EncodeOther, beside: string) {
     this.#host = host
     this.#sources = sources
     this.#encode = encode
-    this.#chosen = sources[1] ?? sources[0]
+    this.#chosen = sources.find(({ name }) => name === beside) ?? sources[1] ?? NONE
     select.replaceChildren(...sources.map(({ name }) => new Option(name, name)))
-    select.value = this.#chosen.name
+    select.value = this.chosen
     select.addEventListener('change', () => {
-      this.choose(select.value)
+      const chosen = sources.find(({ name }) => name === select.value)
+      if (chosen) this.#use(chosen)
     })
     file.addEventListener('change', () => {
       const [picked] = file.files ?? []
@@ -67,12 +75,6 @@ export class Pair implements View {
   /** The sample that is compared with, or nothing where it is a picture of the user's. */
   get chosen(): string {
     return this.#sources.includes(this.#chosen) ? this.#chosen.name : ''
-  }
-
-  /** Compares with the sample of this name. */
-  choose(name: string): void {
-    const source = this.#sources.find((source) => source.name === name)
-    if (source) this.#use(source)
   }
 
   #use(source: Source): void {
