@@ -43,10 +43,13 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
   }
   // Files of their own: who opens files or bytes needs no network, and a page has no environment.
   const { httpSource } = await import('./http.js')
-  const fetcher = options.fetch ?? (inNode ? (await import('./hub.js')).hubFetch(process.env) : undefined)
+  const send =
+    inNode && !options.fetch
+      ? await (await import('./http-node.js')).nodeClient()
+      : (await import('./http-ask.js')).byFetch(options.fetch)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {
-    const source = httpSource(at, fetcher, options.patience)
+    const source = httpSource(at, send, options.patience)
     return wrap ? wrap(source, at) : source
   }
   const folder = urlFolder(new URL('.', url), open)
