@@ -1,10 +1,8 @@
 /** Checkpoints by address: of http(s), of the hub, or of a file or folder in Node. */
 import { SovitError } from '../errors.js'
+import { inNode } from './in-node.js'
 import type { Folder, LocateOptions, Place } from './sources.js'
 import type { ByteSource } from './types.js'
-
-/** Some bundlers put a `process` without `versions` into pages, so nothing is taken for granted. */
-const inNode = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
 
 /** Finds out what an address means; opens nothing but asks the disk whether a path is a folder. */
 export function locateAddress(source: string | URL, options: LocateOptions): Promise<Place> {

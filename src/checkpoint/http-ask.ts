@@ -97,9 +97,8 @@ async function exchange(
     pieces?.cancel()
   }
   const watched = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-    idle.wait()
     try {
-      return await unlessAborted(Promise.race([work, idle.barked]), signal, what)
+      return await unlessAborted(idle.watch(work), signal, what)
     } catch (cause) {
       close()
       throwIfAborted(signal, what)
@@ -122,22 +121,29 @@ async function exchange(
   }
 }
 
-/** Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. */
+/**
+ * Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. (Of a race
+ * with one promise for all of them, that promise would hold every piece.)
+ */
 function watchdog(ms: number) {
   let since = Infinity
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const barked = new Promise<never>((_, reject) => {
-    const look = (): void => {
-      if (performance.now() - since >= ms) reject(new Error(`no byte came for ${ms / 1000} s`))
-      else timer = setTimeout(look, ms / 4)
-    }
-    timer = setTimeout(look, ms)
-  })
-  barked.catch(() => undefined) // nobody may be waiting
+  let bark: ((error: Error) => void) | undefined
+  const look = (): void => {
+    if (performance.now() - since >= ms) bark?.(new Error(`no byte came for ${ms / 1000} s`))
+    else timer = setTimeout(look, ms / 4)
+  }
+  let timer = setTimeout(look, ms)
   return {
-    barked,
-    wait: (): void => void (since = performance.now()),
-    rest: (): void => void (since = Infinity),
+    watch: <T>(work: Promise<T>): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
+        since = performance.now()
+        bark = reject
+        work.then(resolve, reject)
+      }),
+    rest(): void {
+      since = Infinity
+      bark = undefined
+    },
     end: (): void => clearTimeout(timer),
   }
 }
