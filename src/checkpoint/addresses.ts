@@ -43,7 +43,7 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
   const { httpSource } = await import('./http.js')
   const send =
     inNode && !options.fetch
-      ? await (await import('./http-node.js')).nodeClient()
+      ? (await import('./http-node.js')).nodeClient()
       : (await import('./http-ask.js')).byFetch(options.fetch)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {

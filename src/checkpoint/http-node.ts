@@ -14,28 +14,17 @@ const REDIRECTS = [301, 302, 303, 307, 308]
 /** Bytes of a body that wait to be read, at most and roughly: the server is held up then. */
 const AHEAD_BYTES = 2 ** 18
 
-/** Node's modules. Their names are parameters, because bundlers for browsers resolve literal ones and fail. */
-async function nodeModules(names = ['node:http', 'node:https', 'node:zlib'] as const) {
-  const [http, https, zlib] = await Promise.all(
-    names.map((name) => import(/* @vite-ignore */ name) as Promise<unknown>),
-  )
-  return {
-    http: http as typeof import('node:http'),
-    https: https as typeof import('node:https'),
-    zlib: zlib as typeof import('node:zlib'),
-  }
-}
-type Modules = Awaited<ReturnType<typeof nodeModules>>
+/** A module of Node, when first needed. Its name is a parameter, because bundlers for browsers resolve a literal one and fail. */
+const nodeModule = <T>(name: string): Promise<T> => import(/* @vite-ignore */ name) as Promise<T>
 
 /** The client for loads without a `fetch` of the caller's: the global one where a program has put its own in its place. */
-export async function nodeClient(settings: HubSettings = process.env): Promise<Send> {
+export function nodeClient(settings: HubSettings = process.env): Send {
   if (!isNodesOwn(globalThis.fetch)) return byFetch(hubFetch(settings))
-  const modules = await nodeModules()
   return async (asked, headers, stop) => {
     const { url, authorization } = atHub(asked.href, settings)
-    const { message, at, redirected } = await follow(modules, new URL(url), { ...headers, authorization }, stop)
+    const { message, at, redirected } = await follow(new URL(url), { ...headers, authorization }, stop)
     const head = { status: message.statusCode ?? 0, headers: headersOf(message.headers), url: at.href, redirected }
-    return { head, pieces: piecesOf(decoded(message, modules)) }
+    return { head, pieces: piecesOf(await decoded(message)) }
   }
 }
 
@@ -46,7 +35,6 @@ function isNodesOwn(fetch: unknown): boolean {
 }
 
 async function follow(
-  modules: Modules,
   url: URL,
   headers: Readonly<Record<string, string | undefined>>,
   stop: AbortSignal,
@@ -54,12 +42,12 @@ async function follow(
   let { authorization } = headers
   let at = url
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
-    const message = await get(modules, at, { ...headers, authorization }, stop)
+    const message = await get(at, { ...headers, authorization }, stop)
     const { location } = message.headers
     if (!REDIRECTS.includes(message.statusCode ?? 0) || location === undefined) {
       return { message, at, redirected: hops > 0 }
     }
-    message.resume()
+    message.resume() // to its end, so that its connection serves again
     const next = new URL(location, at)
     if (next.origin !== at.origin) authorization = undefined
     at = next
@@ -67,17 +55,17 @@ async function follow(
   throw new Error(`it redirects more than ${MOST_REDIRECTS} times`)
 }
 
-function get(
-  { http, https }: Modules,
+async function get(
   url: URL,
   { authorization, ...others }: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   if (!/^https?:$/.test(url.protocol)) throw new Error(`it redirects to ${url.protocol}, which is not http(s)`)
-  const { get: send } = url.protocol === 'https:' ? https : http
+  const { get: send } = await nodeModule<typeof import('node:http')>(`node:${url.protocol.slice(0, -1)}`)
   // Encoded, positions in a body would be of other bytes.
   const own = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'node' }
   const headers = { ...own, ...others, ...(authorization && { authorization }) }
+  signal.throwIfAborted()
   return new Promise((resolve, reject) => {
     let message: IncomingMessage | undefined
     const request = send(url, { headers }, (answer) => {
@@ -103,8 +91,10 @@ function headersOf(headers: IncomingHttpHeaders): Pick<Headers, 'get' | 'has'> {
 }
 
 /** The body as `fetch` would give it, of servers that encode whatever they are asked. */
-function decoded(message: IncomingMessage, { zlib }: Modules): Readable {
-  const encoding = message.headers['content-encoding'] ?? 'identity'
+async function decoded(message: IncomingMessage): Promise<Readable> {
+  const encoding = message.headers['content-encoding']
+  if (encoding === undefined) return message
+  const zlib = await nodeModule<typeof import('node:zlib')>('node:zlib')
   const decoder = /^(x-)?gzip$/.test(encoding)
     ? zlib.createGunzip()
     : encoding === 'br'
@@ -113,6 +103,7 @@ function decoded(message: IncomingMessage, { zlib }: Modules): Readable {
         ? zlib.createInflate()
         : null
   if (!decoder) return message
+  if (message.errored) throw message.errored
   message.on('error', (error) => decoder.destroy(error))
   return message.pipe(decoder)
 }

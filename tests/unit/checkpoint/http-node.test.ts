@@ -38,7 +38,7 @@ const moved =
 describe('redirects', () => {
   it.each([301, 302, 303, 307, 308])('of status %i are followed', async (status) => {
     const { url, log } = await server(moved('g', status))
-    expect(await file(`${url}/f`, await nodeClient({})).read(1, 9)).toEqual(bytes.subarray(1, 9))
+    expect(await file(`${url}/f`, nodeClient({})).read(1, 9)).toEqual(bytes.subarray(1, 9))
     expect(log).toEqual(['/f bytes=0-0', '/g bytes=0-0', '/f bytes=1-8', '/g bytes=1-8'].map((line) => `GET ${line}`))
   })
 
@@ -47,7 +47,7 @@ describe('redirects', () => {
     ['file:///etc/hosts', 'file:', 3],
   ])('to %s end: NETWORK', async (location, words, requests) => {
     const { url, log } = await server(redirect(location))
-    await expectError(file(`${url}/f`, await nodeClient({})).size(), 'NETWORK', words)
+    await expectError(file(`${url}/f`, nodeClient({})).size(), 'NETWORK', words)
     expect(log).toHaveLength(requests)
   })
 
@@ -62,7 +62,7 @@ describe('redirects', () => {
     const hub = await noting('hub', (request, response) =>
       redirect(request.url === '/f' ? '/resolved' : `${content.url}/signed`)(request, response),
     )
-    const send = await nodeClient({ HF_ENDPOINT: hub.url, HF_TOKEN: 'secret' })
+    const send = nodeClient({ HF_ENDPOINT: hub.url, HF_TOKEN: 'secret' })
     await file('https://huggingface.co/f', send).size()
     expect(seen).toEqual(['hub/f Bearer secret', 'hub/resolved Bearer secret', 'content/signed undefined'])
     seen.length = 0
@@ -77,7 +77,7 @@ it('two connections serve all reads that follow one another, redirects and all',
     connections.add(request.socket.remotePort)
     moved('g')(request, response)
   })
-  const source = file(`${url}/f`, await nodeClient({}))
+  const source = file(`${url}/f`, nodeClient({}))
   for (const begin of [0, 500, 70_000]) {
     expect(await source.read(begin, begin + 20_000)).toEqual(bytes.subarray(begin, begin + 20_000))
   }
@@ -90,7 +90,7 @@ it('a connection is let go when its answer is not read to its end', async () => 
     request.socket.on('close', () => closed++)
     response.writeHead(206, { 'content-range': 'bytes 1-2/9', 'content-length': 2 }).write('1')
   })
-  await expectError(file(`${url}/f`, await nodeClient({})).read(0, 9), 'NETWORK', 'asked for')
+  await expectError(file(`${url}/f`, nodeClient({})).read(0, 9), 'NETWORK', 'asked for')
   await vi.waitFor(() => expect(closed).toBe(log.length))
 })
 
@@ -124,7 +124,7 @@ describe('a program that sends requests its own way', () => {
     const real = fetch
     const asked = vi.fn<typeof fetch>((input, init) => real(input, init))
     vi.stubGlobal('fetch', asked)
-    expect(await file(`${url}/f`, await nodeClient({})).size()).toBe(bytes.length)
+    expect(await file(`${url}/f`, nodeClient({})).size()).toBe(bytes.length)
     expect(asked).toHaveBeenCalledOnce()
   })
 
@@ -142,7 +142,7 @@ describe('a program that sends requests its own way', () => {
     const [name, own] = [Symbol.for('undici.globalDispatcher.1'), all[Symbol.for('undici.globalDispatcher.1')]]
     all[name] = new Proxy()
     try {
-      await expectError(file(`${url}/f`, await nodeClient({})).size(), 'NETWORK', 'by proxy')
+      await expectError(file(`${url}/f`, nodeClient({})).size(), 'NETWORK', 'by proxy')
       expect(log).toEqual([])
     } finally {
       all[name] = own

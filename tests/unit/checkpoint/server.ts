@@ -6,7 +6,7 @@ import { nodeClient } from '../../../src/checkpoint/http-node.js'
 /** What asks a server: pages and callers' own by `fetch`, Node by itself. All that servers may do is tried with both. */
 export const CLIENTS: readonly { readonly client: string; readonly send: Send; readonly fetch?: typeof fetch }[] = [
   { client: 'fetch', send: byFetch(), fetch },
-  { client: "Node's own", send: await nodeClient({}) },
+  { client: "Node's own", send: nodeClient({}) },
 ]
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
