@@ -40,11 +40,8 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
   // Files of their own: who opens files or bytes needs no network, and a page has no environment.
-  const { httpSource } = await import('./http.js')
-  const send =
-    inNode && !options.fetch
-      ? (await import('./http-node.js')).nodeClient()
-      : (await import('./http-ask.js')).byFetch(options.fetch)
+  const { byFetch, httpSource } = await import('./http.js')
+  const send = inNode && !options.fetch ? (await import('./http-node.js')).nodeClient() : byFetch(options.fetch)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {
     const source = httpSource(at, send, options.patience)

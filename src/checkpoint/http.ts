@@ -12,6 +12,8 @@ import { ask, remoteFile, retried, type Patience, type RemoteFile, type Send } f
 import { truncated } from './memory.js'
 import type { ByteSource } from './types.js'
 
+export { byFetch } from './http-ask.js'
+
 /** A try that brought so many bytes before it broke was worth it, and does not count as one. */
 const WORTH = 2 ** 20
 
