@@ -56,6 +56,7 @@ export default defineConfig({
         safetensors: 'src/safetensors.ts',
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
+        'hash-thread': 'src/checkpoint/hash-thread.js',
       },
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.

@@ -11,12 +11,12 @@ import { build } from 'vite'
 export const FIRST_LOAD = ['addresses', 'http', 'folder', 'cache']
   .concat(['config-json', 'head-config', 'packed', 'head-networks', 'heads', 'logit-scale'])
   .concat(['tuner', 'ready'])
-/** What the test's own server does not bring about: a repository of the hub. */
-export const OF_THE_HUB = ['hub']
+/** What no page ever downloads: Node alone asks and hashes by it. */
+const NODE_ONLY = ['http-node', 'hash-node']
 
 const BUDGETS = [
   { name: 'core: what an import brings', entry: 'index', dynamic: [], limit: 40_000 },
-  { name: 'and its first load, of the hub', entry: 'index', dynamic: [...FIRST_LOAD, ...OF_THE_HUB], limit: 60_000 },
+  { name: 'and its first load, of an address', entry: 'index', dynamic: FIRST_LOAD, limit: 60_000 },
   { name: 'all that any device or model loads', entry: 'index', dynamic: null, limit: 85_000 },
   { name: "the page's side of a worker", entry: 'worker', dynamic: [], limit: 5_000 },
 ]
@@ -36,7 +36,8 @@ async function bundledSize(entry, dynamic) {
     enforce: 'pre',
     resolveId(source, _, { kind }) {
       if (source === 'page') return '\0page'
-      if (kind !== 'dynamic-import' || dynamic?.includes(nameOf(source)) !== false) {
+      const left = NODE_ONLY.includes(nameOf(source)) || dynamic?.includes(nameOf(source)) === false
+      if (kind !== 'dynamic-import' || !left) {
         if (kind === 'dynamic-import') met.add(nameOf(source))
         return null
       }

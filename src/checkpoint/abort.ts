@@ -25,7 +25,7 @@ export async function fill(
   try {
     for (;;) {
       throwIfAborted(signal, what)
-      const piece = await unlessAborted(pieces.next(), signal, what)
+      const piece = await unlessAborted(Promise.resolve(pieces.next()), signal, what)
       if (!piece) return { length, more: false }
       if (piece.length > into.length - length) return { length, more: true }
       into.set(piece, length)

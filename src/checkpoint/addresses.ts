@@ -1,10 +1,8 @@
 /** Checkpoints by address: of http(s), of the hub, or of a file or folder in Node. */
 import { SovitError } from '../errors.js'
+import { inNode } from './in-node.js'
 import type { Folder, LocateOptions, Place } from './sources.js'
 import type { ByteSource } from './types.js'
-
-/** Some bundlers put a `process` without `versions` into pages, so nothing is taken for granted. */
-const inNode = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
 
 /** Finds out what an address means; opens nothing but asks the disk whether a path is a folder. */
 export function locateAddress(source: string | URL, options: LocateOptions): Promise<Place> {
@@ -42,11 +40,11 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
   // Files of their own: who opens files or bytes needs no network, and a page has no environment.
-  const { httpSource } = await import('./http.js')
-  const fetcher = options.fetch ?? (inNode ? (await import('./hub.js')).hubFetch(process.env) : undefined)
+  const { byFetch, httpSource } = await import('./http.js')
+  const send = inNode && !options.fetch ? (await import('./http-node.js')).nodeClient() : byFetch(options.fetch)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {
-    const source = httpSource(at, fetcher, options.patience)
+    const source = httpSource(at, send, options.patience)
     return wrap ? wrap(source, at) : source
   }
   const folder = urlFolder(new URL('.', url), open)

@@ -1,5 +1,5 @@
 /** Names of kept files and chunks: `FILE/record` and `FILE/CONTENT.BEGIN-END`. */
-import { sha256 } from './cache-stores.js'
+import { sha256 } from './hash.js'
 
 /** A commit of a hub: its files never change, so nobody needs to ask. */
 export function isPinned({ pathname }: URL): boolean {

@@ -1,5 +1,6 @@
 import { SovitError } from '../errors.js'
 import { fill } from './abort.js'
+import { inNode } from './in-node.js'
 import type { CacheOption, WeightCache } from './types.js'
 
 /** Where chunks lie, by keys of two parts, `file/chunk`. Every method may fail. */
@@ -23,12 +24,11 @@ export async function openStore(option: CacheOption): Promise<ChunkStore | null>
   if (option === false) return null
   if (!(globalThis.crypto as Crypto | undefined)?.subtle) throw new Error('an insecure page has no SHA-256')
   if (typeof option === 'object') return responseStore(option)
-  const node = (globalThis as { process?: { versions?: { node?: string } } }).process?.versions?.node !== undefined
-  if (typeof option === 'string' && !node) {
+  if (typeof option === 'string' && !inNode) {
     throw new SovitError('BAD_OPTION', `cache cannot be the folder ${JSON.stringify(option)} here. Use true or false.`)
   }
   if (typeof caches !== 'undefined' && option === true) return responseStore(await caches.open(NAME))
-  if (!node) throw new Error('there is no Cache API here')
+  if (!inNode) throw new Error('there is no Cache API here')
   const { folderStore } = await import('./cache-folder.js')
   return folderStore(option === true ? undefined : option)
 }
@@ -61,10 +61,4 @@ function responseStore(cache: WeightCache): ChunkStore {
       return addresses.filter((address) => address.startsWith(base)).map((address) => address.slice(base.length))
     },
   }
-}
-
-/** SHA-256 in hex. */
-export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

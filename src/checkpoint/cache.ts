@@ -15,7 +15,8 @@ import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
-import { openStore, sha256, type ChunkStore } from './cache-stores.js'
+import { openStore, type ChunkStore } from './cache-stores.js'
+import { hashSpans, sha256 } from './hash.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
 /** What is remembered of a file: null when the server has none of that name. */
@@ -57,15 +58,18 @@ class Keeper {
     return null
   }
 
-  async put(key: string, bytes: Uint8Array): Promise<void> {
-    if (!this.#writable) return
-    const hash = await sha256(bytes)
+  /** Gives back the bytes, of which movable ones may lie in another buffer then. */
+  async put(key: string, given: Uint8Array, movable = false): Promise<Uint8Array> {
+    if (!this.#writable) return given
+    const { bytes, hashes } = await hashSpans(given, [[0, given.length]], movable)
+    const [hash = ''] = hashes
     const done = await this.attempt(async () => {
       await this.store?.put(key, bytes, hash)
       return true
     })
     // A full disk or quota stays full; trying each chunk again would only cost time.
     this.#writable = done === true
+    return bytes
   }
 
   has(key: string): Promise<boolean> {
@@ -173,8 +177,7 @@ class CachedFile implements ByteSource {
     if (this.sequential()) await turn
     const bytes = await this.source.read(begin, end, signal, room)
     // Awaited, as the reader's buffer is filled anew when this one is consumed. Other reads go on meanwhile.
-    await this.keeper.put(key, bytes)
-    return bytes
+    return this.keeper.put(key, bytes, bytes.buffer === room.buffer)
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,15 @@ const MAX_RETRY_AFTER = 60_000
 /** How often a request is made that may succeed later. */
 export const TRIES = 3
 
+/** What comes before a body: a `Response`, or what another client than `fetch` makes like it. */
+export interface Head {
+  readonly status: number
+  readonly headers: Pick<Headers, 'get' | 'has'>
+  /** Where redirects led to. */
+  readonly url: string
+  readonly redirected: boolean
+}
+
 /** What the first answer told of a file: later answers must agree. Null is what the server does not let be seen. */
 export interface Known {
   readonly size: number
@@ -26,7 +35,7 @@ export class Passing extends SovitError {
 }
 
 /** The error for an answer that is not the file, or null. */
-export function refusal(response: Response, name: string): SovitError | null {
+export function refusal(response: Head, name: string): SovitError | null {
   const { status } = response
   if (status === 404 || status === 410) {
     return new SovitError('NOT_FOUND', `There is no file ${name} (status ${status}). Check the address.`)
@@ -52,7 +61,7 @@ export function refusal(response: Response, name: string): SovitError | null {
 }
 
 /** Milliseconds that Retry-After asks for: seconds or a date (RFC 9110, 10.2.3). */
-function retryAfter(response: Response): number {
+function retryAfter(response: Head): number {
   const text = response.headers.get('retry-after') ?? ''
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
   return Math.min(Math.max(ms || 0, 0), MAX_RETRY_AFTER)
@@ -60,7 +69,7 @@ function retryAfter(response: Response): number {
 
 /** The error for an answer that is not the range that was asked for, or null. */
 export function rangeProblem(
-  response: Response,
+  response: Head,
   begin: number,
   end: number,
   known: Known,
@@ -80,7 +89,7 @@ export function rangeProblem(
 }
 
 /** The error for an answer that is of other content than the first was, or null. */
-export function changeOf(response: Response, known: Known, name: string): SovitError | null {
+export function changeOf(response: Head, known: Known, name: string): SovitError | null {
   const { etag, modified } = validators(response)
   const total = response.status === 200 ? contentLength(response) : contentRange(response)?.total
   if (etag !== null && known.etag !== null) {
@@ -95,12 +104,12 @@ export function changeOf(response: Response, known: Known, name: string): SovitE
 }
 
 /** What tells one content from another (RFC 9110, 8.8), as far as it can be seen. */
-export function validators({ headers }: Response): { etag: string | null; modified: string | null } {
+export function validators({ headers }: Head): { etag: string | null; modified: string | null } {
   return { etag: headers.get('etag'), modified: headers.get('last-modified') }
 }
 
 /** The error for an encoded body: positions in it are of other bytes than the file's (RFC 9110, 8.4 and 14.2). */
-export function encodingOf(response: Response, name: string): SovitError | null {
+export function encodingOf(response: Head, name: string): SovitError | null {
   const encoding = response.headers.get('content-encoding') ?? 'identity'
   if (encoding === 'identity') return null
   const wayOut = 'Switch the encoding off for this file on the server, or download it and pass it as a path or File'
@@ -108,14 +117,14 @@ export function encodingOf(response: Response, name: string): SovitError | null 
 }
 
 /** The visible Content-Range: [begin, end) of total (null when the server does not know). */
-export function contentRange(response: Response): { begin: number; end: number; total: number | null } | null {
+export function contentRange(response: Head): { begin: number; end: number; total: number | null } | null {
   const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
   if (!match) return null
   return { begin: Number(match[1]), end: Number(match[2]) + 1, total: match[3] === '*' ? null : Number(match[3]) }
 }
 
 /** Content-Length where it counts bytes of the file: encoded, it counts others. */
-export function contentLength({ headers }: Response): number | null {
+export function contentLength({ headers }: Head): number | null {
   const text = headers.get('content-length') ?? ''
   return headers.has('content-encoding') || !/^\d+$/.test(text) ? null : Number(text)
 }

@@ -1,7 +1,7 @@
 /** One request at a time: asking, waiting for bytes under a watchdog, and trying again what may succeed later. */
 import { throwIfAborted, unlessAborted } from '../errors.js'
 import { pause } from './abort.js'
-import { Passing, refusal, TRIES } from './http-answer.js'
+import { Passing, refusal, TRIES, type Head } from './http-answer.js'
 import { piecesOf, type Pieces } from './pieces.js'
 
 /** How long is waited for what; tests bring their own. */
@@ -15,25 +15,41 @@ const PATIENCE: Patience = { idleMs: 30_000, wait: pause }
 /** The least wait before the second try; it doubles with each. */
 const BACKOFF_MS = 500
 
+/**
+ * One request, with its redirects followed: a client of http. `stop` frees the connection at any time. `cache` is that of
+ * `fetch`.
+ */
+export type Send = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+  cache?: RequestCache,
+) => Promise<{ readonly head: Head; readonly pieces: Pieces | null }>
+
 export interface RemoteFile {
   readonly url: URL
   /** Without the query: signed addresses carry secrets, and messages travel. */
   readonly name: string
-  readonly fetcher: typeof fetch
+  readonly send: Send
   readonly patience: Patience
 }
 
-/** Called as a method, because `fetch` refuses any other `this` in browsers. */
-const globalThisFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
+/** Asks by a caller's `fetch`, or by the global one: called as a method, because it refuses any other `this` in browsers. */
+export function byFetch(fetcher: typeof fetch = (input, init) => globalThis.fetch(input, init)): Send {
+  return async (url, headers, signal, cache) => {
+    const response = await fetcher(url, { headers, signal, cache })
+    return { head: response, pieces: response.body && piecesOf(response.body) }
+  }
+}
 
-export function remoteFile(url: URL, fetcher = globalThisFetch, patience = PATIENCE): RemoteFile {
-  return { url, name: url.origin + url.pathname, fetcher, patience }
+export function remoteFile(url: URL, send = byFetch(), patience = PATIENCE): RemoteFile {
+  return { url, name: url.origin + url.pathname, send, patience }
 }
 
 export interface Answer {
-  readonly response: Response
+  readonly response: Head
   /** The next bytes of the body, valid until the next call, or null at its end. */
-  next(signal: AbortSignal | undefined): Promise<Uint8Array | null>
+  next(signal: AbortSignal | undefined): ReturnType<Pieces['next']>
   /** Frees the connection. Harmless after the end. */
   readonly close: () => void
 }
@@ -50,10 +66,10 @@ export async function ask(
   signal: AbortSignal | undefined,
   ifRange?: string | null,
 ): Promise<Answer> {
-  const { url, name, fetcher } = file
+  const { url, name, send } = file
   const headers = { Range: range, ...(ifRange && { 'If-Range': ifRange }) }
   const request = (cache: RequestCache): Promise<Answer> =>
-    exchange(file, signal, (stop) => fetcher(url, { headers, cache, signal: stop }))
+    exchange(file, signal, (stop) => send(url, headers, stop, cache))
   let answer = await request('default')
   const { redirected, status } = answer.response
   if (ifRange !== undefined && redirected && (status === 403 || status === 410)) {
@@ -69,21 +85,20 @@ export async function ask(
 async function exchange(
   { name, patience: { idleMs } }: RemoteFile,
   signal: AbortSignal | undefined,
-  send: (stop: AbortSignal) => Promise<Response>,
+  send: (stop: AbortSignal) => ReturnType<Send>,
 ): Promise<Answer> {
   const what = `Reading ${name}`
   const stop = new AbortController()
   const idle = watchdog(idleMs)
-  let pieces: Pieces | undefined = undefined
+  let pieces: Pieces | null = null
   const close = (): void => {
     idle.end()
     stop.abort()
     pieces?.cancel()
   }
   const watched = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-    idle.wait()
     try {
-      return await unlessAborted(Promise.race([work, idle.barked]), signal, what)
+      return await unlessAborted(idle.watch(work), signal, what)
     } catch (cause) {
       close()
       throwIfAborted(signal, what)
@@ -93,34 +108,42 @@ async function exchange(
     }
   }
   throwIfAborted(signal, what)
-  const response = await watched(send(stop.signal), signal)
-  pieces = response.body ? piecesOf(response.body) : undefined
+  const reply = await watched(send(stop.signal), signal)
+  pieces = reply.pieces
   return {
-    response,
+    response: reply.head,
     close,
-    async next(signal) {
+    next(signal) {
       throwIfAborted(signal, what)
-      return pieces ? watched(pieces.next(), signal) : null
+      const piece = reply.pieces?.next() ?? null
+      return piece instanceof Promise ? watched(piece, signal) : piece
     },
   }
 }
 
-/** Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. */
+/**
+ * Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. (Of a race
+ * with one promise for all of them, that promise would hold every piece.)
+ */
 function watchdog(ms: number) {
   let since = Infinity
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const barked = new Promise<never>((_, reject) => {
-    const look = (): void => {
-      if (performance.now() - since >= ms) reject(new Error(`no byte came for ${ms / 1000} s`))
-      else timer = setTimeout(look, ms / 4)
-    }
-    timer = setTimeout(look, ms)
-  })
-  barked.catch(() => undefined) // nobody may be waiting
+  let bark: ((error: Error) => void) | undefined
+  const look = (): void => {
+    if (performance.now() - since >= ms) bark?.(new Error(`no byte came for ${ms / 1000} s`))
+    else timer = setTimeout(look, ms / 4)
+  }
+  let timer = setTimeout(look, ms)
   return {
-    barked,
-    wait: (): void => void (since = performance.now()),
-    rest: (): void => void (since = Infinity),
+    watch: <T>(work: Promise<T>): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
+        since = performance.now()
+        bark = reject
+        work.then(resolve, reject)
+      }),
+    rest(): void {
+      since = Infinity
+      bark = undefined
+    },
     end: (): void => clearTimeout(timer),
   }
 }

@@ -7,10 +7,12 @@
  * One closed range `bytes=a-b` is a CORS-safelisted header (Fetch standard, 2.2.2), so it needs no preflight.
  */
 import { contentRange, cutOff, encodingOf, noRanges, Passing, rangeProblem, validators } from './http-answer.js'
-import type { Known } from './http-answer.js'
-import { ask, remoteFile, retried, type Patience, type RemoteFile } from './http-ask.js'
+import type { Head, Known } from './http-answer.js'
+import { ask, remoteFile, retried, type Patience, type RemoteFile, type Send } from './http-ask.js'
 import { truncated } from './memory.js'
 import type { ByteSource } from './types.js'
+
+export { byFetch } from './http-ask.js'
 
 /** A try that brought so many bytes before it broke was worth it, and does not count as one. */
 const WORTH = 2 ** 20
@@ -22,8 +24,8 @@ interface Probe extends Known {
   readonly whole?: ByteSource
 }
 
-export function httpSource(url: URL, fetcher?: typeof fetch, patience?: Patience): ByteSource {
-  const file = remoteFile(url, fetcher, patience)
+export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSource {
+  const file = remoteFile(url, send, patience)
   const { name } = file
   let probed: Probe | undefined
   const probe = async (signal?: AbortSignal): Promise<Probe> => {
@@ -78,7 +80,7 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
  * If-Range wants a strong ETag (RFC 9110, 13.1.5) and, between origins, a preflight that many file servers refuse. There
  * the answers' visible ETags must do. Node has no origin.
  */
-function mayAskIfRange(response: Response, url: URL): boolean {
+function mayAskIfRange(response: Head, url: URL): boolean {
   const page = (globalThis as { location?: Location }).location
   return !page || new URL(response.url || url).origin === page.origin
 }

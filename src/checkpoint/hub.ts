@@ -10,18 +10,22 @@ export interface HubSettings {
 /** Looked up at each call, as others may replace it. */
 const globalFetch: typeof fetch = (input, init) => globalThis.fetch(input, init)
 
-/**
- * `fetch` for Node that asks HF_ENDPOINT instead of the hub, and shows HF_TOKEN to it and to nobody else
- * (fetch itself drops the header when the hub redirects to its file servers).
- */
-export function hubFetch({ HF_ENDPOINT, HF_TOKEN }: HubSettings, send = globalFetch): typeof fetch {
+/** What to ask instead of an address: HF_ENDPOINT instead of the hub. HF_TOKEN is for these two and nobody else. */
+export function atHub(asked: string, { HF_ENDPOINT, HF_TOKEN }: HubSettings): { url: string; authorization?: string } {
   const endpoint = (HF_ENDPOINT === '' ? HUB : (HF_ENDPOINT ?? HUB)).replace(/\/+$/, '')
+  if (!isUnder(asked, HUB) && !isUnder(asked, endpoint)) return { url: asked }
+  const url = isUnder(asked, HUB) ? endpoint + asked.slice(HUB.length) : asked
+  return { url, ...(HF_TOKEN && { authorization: `Bearer ${HF_TOKEN}` }) }
+}
+
+/** `fetch` for Node that does so (fetch itself drops the header when the hub redirects to its file servers). */
+export function hubFetch(settings: HubSettings, send = globalFetch): typeof fetch {
   return (input, init) => {
     const asked = input instanceof Request ? input.url : String(input)
-    if (!isUnder(asked, HUB) && !isUnder(asked, endpoint)) return send(input, init)
-    const url = isUnder(asked, HUB) ? endpoint + asked.slice(HUB.length) : asked
+    const { url, authorization } = atHub(asked, settings)
+    if (url === asked && !authorization) return send(input, init)
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
-    if (HF_TOKEN) headers.set('authorization', `Bearer ${HF_TOKEN}`)
+    if (authorization) headers.set('authorization', authorization)
     return send(input instanceof Request ? new Request(url, input) : url, { ...init, headers })
   }
 }

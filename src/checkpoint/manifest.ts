@@ -5,9 +5,9 @@
  * tower converted from it bit for bit, and for any plan of reads.
  */
 import { SovitError } from '../errors.js'
-import { sha256 } from './cache-stores.js'
+import { hashSpans, sha256, type Span } from './hash.js'
 import { isObject } from './json.js'
-import { PIECE_BYTES } from './stream.js'
+import { PIECE_BYTES, type Part } from './stream.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo, WeightManifest } from './types.js'
 
 const FORMAT = 'sovit-manifest-1'
@@ -49,11 +49,17 @@ export function checkOf(
     }
     expected.set(tensor, hashes as string[])
   }
-  return async (chunk) => {
-    const first = chunk.offset / PIECE_BYTES
-    const hashes = await hashesOf(chunk)
-    const known = expected.get(chunk.tensor)
-    return hashes.every((hash, i) => hash === known?.[first + i]) ? null : wrongBytes(chunk)
+  return async ({ begin: first, parts }, given, movable) => {
+    const pieces = parts.flatMap((part) => piecesOf(part.end - part.begin).map((span) => ({ part, span })))
+    const { bytes, hashes } = await hashSpans(
+      given,
+      pieces.map(({ part, span: [begin, end] }) => [part.begin - first + begin, part.begin - first + end]),
+      movable,
+    )
+    const wrong = pieces.find(({ part: { tensor, begin }, span: [at] }, i) => {
+      return hashes[i] !== expected.get(tensor)?.[(begin - tensor.begin + at) / PIECE_BYTES]
+    })
+    return { bytes, refused: wrong ? wrongBytes(wrong.part) : null }
   }
 }
 
@@ -65,14 +71,17 @@ function checkManifest(manifest: unknown): Readonly<Record<string, unknown>> {
   throw new SovitError('BAD_OPTION', `manifest is no ${FORMAT} of pieces of ${PIECE_BYTES} bytes. ${wayOut}.`)
 }
 
-function wrongBytes({ tensor: { name, file, begin }, offset, bytes }: TensorChunk): SovitError {
-  const span = `${begin + offset} to ${begin + offset + bytes.length}`
-  const what = `The bytes ${span} of ${file} (${name}) are not those of the manifest, read twice`
+function wrongBytes({ tensor: { name, file }, begin, end }: Part): SovitError {
+  const what = `The bytes ${begin} to ${end} of ${file} (${name}) are not those of the manifest, read twice`
   return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
 }
 
 /** Chunks begin at multiples of a piece. */
 function hashesOf({ bytes }: TensorChunk): Promise<string[]> {
-  const pieces = Array.from({ length: Math.ceil(bytes.length / PIECE_BYTES) }, (_, i) => i * PIECE_BYTES)
-  return Promise.all(pieces.map((begin) => sha256(bytes.subarray(begin, begin + PIECE_BYTES))))
+  return Promise.all(piecesOf(bytes.length).map(([begin, end]) => sha256(bytes.subarray(begin, end))))
+}
+
+function piecesOf(length: number): Span[] {
+  const count = Math.ceil(length / PIECE_BYTES)
+  return Array.from({ length: count }, (_, i) => [i * PIECE_BYTES, Math.min(length, (i + 1) * PIECE_BYTES)])
 }

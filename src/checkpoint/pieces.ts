@@ -3,8 +3,8 @@ const SCRATCH_BYTES = 2 ** 19
 
 /** The bytes of a stream, piece by piece. */
 export interface Pieces {
-  /** The next piece, which is valid until the next call, or null at the end. */
-  next(): Promise<Uint8Array | null>
+  /** The next piece, which is valid until the next call, or null at the end: at once where it is there already. */
+  next(): Uint8Array | null | Promise<Uint8Array | null>
   /** Frees what the stream comes from. Harmless after the end. */
   cancel(): void
 }

@@ -1,4 +1,4 @@
-import { throwIfAborted, unlessAborted } from '../errors.js'
+import { throwIfAborted, unlessAborted, type SovitError } from '../errors.js'
 import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 /** Bytes of one read, at most. The tower of MiniCPM-V is 70 such. */
@@ -85,14 +85,18 @@ export async function streamTensors(
   const reads = planReads(tensors)
   const stop = new AbortController()
   const stopOrCaller = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-  const buffers = reads.slice(0, BUFFERS).map(() => new Uint8Array(largest(reads)))
+  const buffers: (Uint8Array | undefined)[] = reads.slice(0, BUFFERS).map(() => new Uint8Array(largest(reads)))
   const ahead: { read: Read; bytes: Promise<Uint8Array> }[] = []
   let started = 0
   const startNext = (): void => {
     const read = reads[started]
     const source = read && sources.get(read.file)
     if (!source) return
-    const bytes = readChecked(read, source, buffers[started % BUFFERS], check, stopOrCaller)
+    const slot = started % BUFFERS
+    const bytes = readChecked(read, source, buffers[slot], check, stopOrCaller).then((got) => {
+      buffers[slot] = got.into
+      return got.bytes
+    })
     bytes.catch(() => undefined) // reported when its turn comes, not as an unhandled rejection before
     ahead.push({ read, bytes })
     started++
@@ -132,15 +136,22 @@ async function readChecked(
   into: Uint8Array | undefined,
   check: StreamOptions['check'],
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<{ bytes: Uint8Array; into: Uint8Array | undefined }> {
   for (let tries = 1; ; tries++) {
-    const bytes = await source.read(read.begin, read.end, signal, into)
-    if (!check) return bytes
-    const refused = (await Promise.all(chunksOf(read, bytes).map(check))).find((error) => error !== null)
-    if (!refused) return bytes
+    let bytes = await source.read(read.begin, read.end, signal, into)
+    let refused: SovitError | null = null
+    into = where(bytes, into)
+    if (check) ({ bytes, refused } = await check(read, bytes, bytes.buffer === into?.buffer))
+    into = where(bytes, into)
+    if (!refused) return { bytes, into }
     await source.discard?.(read.begin, read.end)
     if (tries === 2) throw refused
   }
+}
+
+/** The buffer that bytes were read into: where they lie by now, if it was moved. */
+function where(bytes: Uint8Array, into: Uint8Array | undefined): Uint8Array | undefined {
+  return into?.length === 0 ? new Uint8Array(bytes.buffer) : into
 }
 
 function chunksOf({ begin: first, parts }: Read, bytes: Uint8Array): TensorChunk[] {

@@ -1,5 +1,6 @@
 import type { SovitError } from '../errors.js'
 import type { Patience } from './http-ask.js'
+import type { Read } from './stream.js'
 
 /**
  * A checkpoint: `owner/repo`, an address, a folder address ending in `/`, a file, the files of a folder (of several
@@ -123,7 +124,10 @@ export interface ByteSource {
   readonly name: string
   /** Size of the file in bytes. */
   size(signal?: AbortSignal): Promise<number>
-  /** Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation. */
+  /**
+   * Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation; where
+   * `into` is empty afterwards, its memory moved, and is the buffer of these bytes.
+   */
   read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
   /**
    * An identity of the content, for caches: the strong ETag, else Last-Modified with the size; null when the server lets
@@ -160,8 +164,15 @@ export interface StreamOptions {
    * so far. `sequential`: of the file's source.
    */
   readonly onProgress?: (loaded: number, file: string, sequential: boolean) => void
-  /** What is wrong with bytes. They are read once more, and thrown is what is wrong then. */
-  readonly check?: (chunk: TensorChunk) => Promise<SovitError | null>
+  /**
+   * What is wrong with the bytes of a read. They are read once more, and thrown is what is wrong then. Gives them back, as
+   * the buffer of `movable` ones may be another then.
+   */
+  readonly check?: (
+    read: Read,
+    bytes: Uint8Array,
+    movable: boolean,
+  ) => Promise<{ readonly bytes: Uint8Array; readonly refused: SovitError | null }>
 }
 
 /** A checkpoint whose names are known; headers and bytes are read only when asked for. */

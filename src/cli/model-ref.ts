@@ -57,13 +57,10 @@ export function localFiles({ source }: ModelRef): string[] {
     .map((name) => path + name)
 }
 
-/** What the library opens a model by. */
-export function openable({ source, fetch }: ModelRef): {
-  source: string | URL
-  options: Pick<LoadOptions, 'fetch' | 'revision'>
-} {
-  if (source instanceof URL) return { source, options: { fetch } }
-  return { source: source.repo, options: { fetch, revision: source.revision } }
+/** What the library opens a model by. It minds the environment itself, and asks faster than by `fetch`. */
+export function openable({ source }: ModelRef): { source: string | URL; options: Pick<LoadOptions, 'revision'> } {
+  if (source instanceof URL) return { source, options: {} }
+  return { source: source.repo, options: { revision: source.revision } }
 }
 
 /** Where the files of a model can be fetched one by one: a base ending in `/`, and the file in it, '' for a folder. */

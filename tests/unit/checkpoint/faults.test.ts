@@ -16,7 +16,7 @@ import type { WeightManifest } from '../../../src/checkpoint/types.js'
 import type { SovitError, SovitErrorCode } from '../../../src/errors.js'
 import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
 import { seeded } from './seed.js'
-import { files, hurried, rangeOf, serve, type Handler, type Server } from './server.js'
+import { CLIENTS, files, hurried, rangeOf, serve, type Handler, type Server } from './server.js'
 
 const MiB = 2 ** 20
 const weights = pattern(10 * MiB)
@@ -40,14 +40,18 @@ afterEach(async () => {
 })
 
 /** Loads `w` from a server that answers requests for the shard by these handlers in turn, then by the last. */
-async function load(handlers: readonly Handler[], idleMs?: number): Promise<Uint8Array> {
+async function load(
+  handlers: readonly Handler[],
+  fetch?: typeof globalThis.fetch,
+  idleMs?: number,
+): Promise<Uint8Array> {
   let asked = 0
   server = await serve((request, response) => {
     if (request.url === '/expired') return void response.writeHead(403).end('no')
     const faulty = request.url === '/two.safetensors' ? handlers[Math.min(asked++, handlers.length - 1)] : null
     ;(faulty ?? good)(request, response)
   })
-  const checkpoint = await openCheckpoint(`${server.url}/`, hurried(idleMs))
+  const checkpoint = await openCheckpoint(`${server.url}/`, { fetch, ...hurried(idleMs) })
   try {
     const tensors = await checkpoint.describe(['w'])
     const got = new Uint8Array(weights.length)
@@ -153,9 +157,9 @@ const CASES: readonly Case[] = [
   { name: 'says 503 always', at: 0, faults: [status(503)], ends: 'NETWORK', most: 3, words: [503, '3 tries'] },
 ] // prettier-ignore
 
-describe('a server that', () => {
+describe.each(CLIENTS)('asked by $client, a server that', ({ fetch }) => {
   it.each(CASES)('$name: $ends', async ({ at, faults, ends, most, words = [], idleMs }) => {
-    const work = load([...Array.from({ length: at }, () => good), ...faults], idleMs)
+    const work = load([...Array.from({ length: at }, () => good), ...faults], fetch, idleMs)
     if (ends === 'same bytes') expect(same(await work)).toBe(true)
     else await expectError(work, ends, ...words)
     const requests = server?.log.filter((line) => line.includes('/two.safetensors')) ?? []
@@ -168,7 +172,7 @@ describe('a server that', () => {
     await fc.assert(
       fc.asyncProperty(anyOrder, async (handlers) => {
         try {
-          const got = await load([...handlers, good], 250).catch((error: unknown) => (error as SovitError).code)
+          const got = await load([...handlers, good], fetch, 250).catch((error: unknown) => (error as SovitError).code)
           if (typeof got === 'string') expect(['NETWORK', 'TRUNCATED']).toContain(got)
           else expect(same(got)).toBe(true)
           expect(server?.log.length).toBeLessThan(25)

@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Patience } from '../../../src/checkpoint/http-ask.js'
+import { byFetch, type Patience, type Send } from '../../../src/checkpoint/http-ask.js'
+import { nodeClient } from '../../../src/checkpoint/http-node.js'
+
+/** What asks a server: pages and callers' own by `fetch`, Node by itself. All that servers may do is tried with both. */
+export const CLIENTS: readonly { readonly client: string; readonly send: Send; readonly fetch?: typeof fetch }[] = [
+  { client: 'fetch', send: byFetch(), fetch },
+  { client: "Node's own", send: nodeClient({}) },
+]
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 

@@ -1,0 +1,27 @@
+import { inNode } from './in-node.js'
+
+/** A run of bytes [begin, end). */
+export type Span = readonly [begin: number, end: number]
+
+export interface Hashed {
+  /** The SHA-256 in hex of each span. */
+  readonly hashes: readonly string[]
+  /** The bytes that were hashed: the same, in other memory perhaps. */
+  readonly bytes: Uint8Array
+}
+
+/** SHA-256 in hex. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * Hashes spans of bytes. In Node, those that are `movable` are hashed on a thread of its own, to which their buffer is moved
+ * and back: WebCrypto copies all bytes first, on the thread that also reads the network. The given buffer is empty then.
+ */
+export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movable: boolean): Promise<Hashed> {
+  const thread = inNode && movable && (await (await import('./hash-node.js')).hashThread())
+  if (thread) return thread(bytes, spans)
+  return { bytes, hashes: await Promise.all(spans.map(([begin, end]) => sha256(bytes.subarray(begin, end)))) }
+}
