@@ -41,7 +41,7 @@ export default defineConfig({
     target: 'es2022',
     // The page's content policy refuses data: addresses for anything but images.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     rolldownOptions: { input: ['index.html', 'bench.html'].map((page) => join(here, page)) },
   },
   plugins: [serviceWorker],
