@@ -1,3 +1,5 @@
+import type { AbortSignal } from './platform.js'
+
 /** Every way in which `sovit` can fail, by the code that its error carries. */
 export type SovitErrorCode =
   /** The caller's signal aborted a load or an encode. The error's name is `AbortError`. */

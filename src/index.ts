@@ -13,7 +13,7 @@ export type {
   SizeOption,
   WholeSize,
 } from './image/types.js'
-export type { LoadPhase, ProgressEvent } from './checkpoint/types.js'
+export type { LoadPhase, ProgressEvent } from './checkpoint/public.js'
 export type { MatrixConfig, MatrixUnits } from './gpu/types.js'
 export type { MergerConfig, PoolingConfig, ResamplerConfig, VisionConfig } from './model/config.js'
 export { SovitError, type SovitErrorCode } from './errors.js'

@@ -3,6 +3,7 @@ import { builtInModel } from './built-in.js'
 import { readSmallFile } from './checkpoint/small-file.js'
 import type { EncodeInput, Encoding } from './encoder/types.js'
 import type { LogitScale } from './features/zero-shot.js'
+import type { AbortSignal } from './platform.js'
 
 /** The model itself: what `load()` loads when it is given nothing. */
 export { builtInModel }

@@ -1,4 +1,4 @@
-import type { DType } from './types.js'
+import type { DType } from './public.js'
 
 /**
  * Bits of one element, for each of the 22 dtypes of the format

@@ -1,5 +1,5 @@
 import { headerLength, parseHeader } from './header.js'
-import type { DType } from './types.js'
+import type { DType } from './public.js'
 
 /** A tensor of a file that lies in memory. */
 export interface TensorInMemory {

@@ -1,5 +1,5 @@
 import { locate, type RemoteWrapper } from '../checkpoint/sources.js'
-import type { ModelSource } from '../checkpoint/types.js'
+import type { ModelSource } from '../checkpoint/public.js'
 import { SovitError } from '../errors.js'
 import { keptWeights } from './load.js'
 import type { LoadOptions } from './types.js'

@@ -1,12 +1,12 @@
 import type { ImageInput, PixelValues, Resample, SizeOption, WholeSize } from '../image/types.js'
-import type { CacheOption, ModelSource, ProgressEvent, WeightCache, WeightManifest } from '../checkpoint/types.js'
+import type { CacheOption, ModelSource, ProgressEvent, WeightCache, WeightManifest } from '../checkpoint/public.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
 import type { DeviceInfo, TuningStore } from '../gpu/types.js'
 import type { StepTime } from '../graph/step-time.js'
 import type { PositionMode } from '../model/positions.js'
 import type { VisionConfig } from '../model/config.js'
 import type { Family } from '../model/family.js'
-import type { WebGpu, WebGpuBuffer, WebGpuDevice } from '../platform.js'
+import type { AbortSignal, Fetch, WebGpu, WebGpuBuffer, WebGpuDevice } from '../platform.js'
 
 export type {
   Arithmetic,
@@ -81,7 +81,7 @@ export interface LoadOptions {
    */
   readonly cache?: CacheOption
   /** Replacement for the global `fetch`. In Node without one, HF_TOKEN is shown to the hub, and HF_ENDPOINT replaces it. */
-  readonly fetch?: typeof fetch
+  readonly fetch?: Fetch
   /** Told what the load does; what it throws fails the load. */
   readonly onProgress?: (event: ProgressEvent) => void
   /** Aborts the load with `ABORTED`. The chunks that it has fetched by then stay in the cache. */

@@ -1,3 +1,14 @@
+import type {
+  Blob,
+  HTMLCanvasElement,
+  HTMLImageElement,
+  ImageBitmap,
+  ImageData,
+  OffscreenCanvas,
+  URL,
+  VideoFrame,
+} from '../platform.js'
+
 /** A size in pixels. */
 export interface Size {
   /** Of a row. */

@@ -1,5 +1,6 @@
 import type { ProgressEvent } from '../checkpoint/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
+import type { Transferable } from '../platform.js'
 import { receivedError } from './failures.js'
 import { listen, type Calls, type Endpoint, type Kind, type Reply, type Request, type SentError } from './protocol.js'
 

@@ -13,6 +13,7 @@ import type {
   Support,
 } from '../encoder/types.js'
 import { SovitError, throwIfAborted } from '../errors.js'
+import type { Transferable, Worker } from '../platform.js'
 import { connect } from './connect.js'
 import type { Connection } from './connection.js'
 import { sendPictures } from './inputs.js'

@@ -1,6 +1,7 @@
 import type { EncodeInput } from '../encoder/types.js'
 import { inBrowser, openBitmap } from '../image/decode-browser.js'
 import { checkSize } from '../image/limits.js'
+import type { Transferable } from '../platform.js'
 
 /** Pictures as they are sent. */
 export interface SentPictures {

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from '../checkpoint/types.js'
+import type { ProgressEvent } from '../checkpoint/public.js'
 import type { KeptOptions } from '../encoder/kept.js'
 import type {
   EncodeInput,
@@ -11,6 +11,7 @@ import type {
 } from '../encoder/types.js'
 import type { VisionEncoder } from '../encoder.js'
 import type { SovitErrorCode } from '../errors.js'
+import type { Blob, Event, File, Transferable } from '../platform.js'
 
 /** What is known of an encoder once it is loaded, the same on both sides. */
 export type EncoderFacts = Pick<

@@ -4,6 +4,7 @@ import type { KeptWeights } from '../encoder/kept.js'
 import type { Encoding, LoadOptions, ModelSource, Support } from '../encoder/types.js'
 import { VisionEncoder } from '../encoder.js'
 import { SovitError } from '../errors.js'
+import type { Transferable } from '../platform.js'
 import { sentError } from './failures.js'
 import {
   listen,

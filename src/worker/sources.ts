@@ -2,6 +2,7 @@ import { builtInModel } from '../built-in.js'
 import { isFileList } from '../checkpoint/memory.js'
 import type { CacheOption, ModelSource, TuningStore } from '../encoder/types.js'
 import { SovitError } from '../errors.js'
+import type { Transferable } from '../platform.js'
 import { bytesToSend } from './inputs.js'
 import type { SentSource } from './protocol.js'
 

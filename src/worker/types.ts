@@ -1,6 +1,7 @@
 import type { KeptWeights, SizeOptions } from '../encoder/kept.js'
 import type { EncodeOptions, LoadOptions, ModelSource, ProfileOptions } from '../encoder/types.js'
 import type { WholeSize } from '../image/types.js'
+import type { Worker } from '../platform.js'
 import type { SentKeptOptions, SentLoadOptions } from './protocol.js'
 
 /** Which worker calls go to. */

@@ -48,9 +48,52 @@ const DOM_WITH_WEBGPU = `
   interface GPUBuffer { readonly size: number; destroy(): void }
   declare var GPUBuffer: { prototype: GPUBuffer; new(): GPUBuffer }`
 
+/** Without a page's types, `sovit/worker` among what is imported: whoever shares code between page and server has it all. */
+const USE_NOWHERE = `
+  import { VisionEncoder, builtInModel, type Encoding, type ImageInput, type LoadOptions } from 'sovit'
+  import { matchPatches } from 'sovit/features'
+  import { bench } from 'sovit/bench'
+  import { loadLabels, selfCheck } from 'sovit/nano'
+  import { encodeSafetensors } from 'sovit/safetensors'
+  import { VisionEncoder as InWorker } from 'sovit/worker'
+  import 'sovit/worker-entry'
+  export async function use(): Promise<Float32Array> {
+    const encoder = await VisionEncoder.load(builtInModel, { precision: 'f32' })
+    await selfCheck(encoder)
+    const raw: ImageInput = { width: 14, height: 14, data: new Uint8Array(588) }
+    const { tokens, dims }: Encoding = await encoder.encode(raw)
+    encodeSafetensors([{ name: 'tokens', dtype: 'F32', shape: dims, data: tokens }])
+    return tokens
+  }
+  export const others = { bench, loadLabels, matchPatches, InWorker }
+  export const address: string = builtInModel.href
+  // @ts-expect-error: no picture
+  export const wrong: ImageInput = 5
+  // @ts-expect-error: neither \`any\` nor \`unknown\`
+  export const none: LoadOptions = { signal: 5 }`
+
+/** What Node itself has. */
+const USE_NODE = `
+  export const picture: ImageInput = new Blob([])
+  export const options: LoadOptions = { signal: AbortSignal.timeout(1), fetch }
+  export const url: URL = builtInModel
+  export const parts = new Blob(encodeSafetensors([]))`
+
+/** What a page has: ours are theirs. */
+const USE_PAGE = `
+  import type { ImageInput } from 'sovit'
+  import { encodeSafetensors } from 'sovit/safetensors'
+  export const inputs = (a: HTMLImageElement, b: VideoFrame, c: ImageData): ImageInput[] => [a, b, c]
+  export const picked = (files: FileList) => VisionEncoder.load(files, { signal: AbortSignal.timeout(1), fetch })
+  export const parts = new Blob(encodeSafetensors([]))
+  // @ts-expect-error: no worker
+  void InWorker.load('owner/repo', { worker: {} })`
+
 const DISPOSE = `
   using disposed = await VisionEncoder.load()
   export const { dims } = await disposed.encode(new Blob())`
+
+const PAGE = ['ES2022', 'DOM']
 
 interface User {
   readonly name: string
@@ -62,9 +105,19 @@ interface User {
 }
 
 const USERS: readonly User[] = [
-  { name: 'neither WebGPU nor disposables', moduleResolution: 'nodenext', code: USE },
+  { name: 'neither WebGPU nor disposables', moduleResolution: 'nodenext', code: USE + USE_PAGE },
+  { name: 'no page and no Node', moduleResolution: 'nodenext', lib: ['ES2022'], code: USE_NOWHERE },
   {
-    ...{ name: '@webgpu/types', moduleResolution: 'bundler', types: ['@webgpu/types'], lib: ['ESNext.Disposable'] },
+    ...{ name: '@types/node alone', moduleResolution: 'nodenext', types: ['node'], lib: ['ES2022'] },
+    code: USE_NOWHERE + USE_NODE,
+  },
+  {
+    ...{
+      name: '@webgpu/types',
+      moduleResolution: 'bundler',
+      types: ['@webgpu/types'],
+      lib: [...PAGE, 'ESNext.Disposable'],
+    },
     code: USE + USE_WEBGPU + DISPOSE,
   },
   {
@@ -84,11 +137,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test.each(USERS)('compile with $name, by $moduleResolution', (user) => {
-  const { moduleResolution, types = [], lib = [], code, globals = '' } = user
+  const { moduleResolution, types = [], lib = PAGE, code, globals = '' } = user
   const compilerOptions = {
     ...{ module: moduleResolution === 'bundler' ? 'esnext' : 'nodenext', moduleResolution, target: 'es2022' },
     ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
-    ...{ types, lib: ['ES2022', 'DOM', ...lib] },
+    ...{ types, lib },
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['user.ts', 'globals.d.ts'] }))
   writeFileSync(join(folder, 'user.ts'), code)
