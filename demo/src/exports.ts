@@ -37,7 +37,7 @@ export function saveTokens(shown: Tokens | null): void {
     { name: 'grid.0', dtype: 'I32', shape: [2], data: Int32Array.from(grid) },
     ...(pooled ? [f32('pooler_output.0', [pooled.length], pooled)] : []),
   ])
-  save(new Blob(parts as Uint8Array<ArrayBuffer>[]), 'tokens.safetensors')
+  save(new Blob(parts), 'tokens.safetensors')
 }
 
 /** Says on the button itself whether it worked. */

@@ -45,7 +45,7 @@ export function towerFile(tower: SyntheticTower): Uint8Array<ArrayBuffer>[] {
   const tensors = [...tower].map(([name, { shape, data }]) => {
     return { name, shape, dtype: 'BF16' as const, data: new Uint8Array(data.buffer) }
   })
-  return encodeSafetensors(tensors) as Uint8Array<ArrayBuffer>[]
+  return encodeSafetensors(tensors)
 }
 
 /** Pixel values of one picture of rows × columns patches, [3, height, width], uniform in ±1. */

@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import { DTYPE_BITS } from './dtype.js'
-import type { DType } from './types.js'
+import type { DType } from './public.js'
 
 const DTYPES = Object.keys(DTYPE_BITS)
 
@@ -22,21 +22,22 @@ export interface TensorToWrite extends TensorToPlace {
 
 /** A file before its data: what it begins with, and the byte at which each tensor begins, in the order given. */
 export interface Placement {
-  readonly header: Uint8Array
+  readonly header: Uint8Array<ArrayBuffer>
   readonly begins: readonly number[]
   /** Bytes of the whole file. */
   readonly end: number
 }
 
 /**
- * A safetensors file as parts to be written one after another; the data is not copied.
+ * A safetensors file as parts to be written one after another, or to make a Blob of. Data is not copied, unless it lies in
+ * shared memory, which Blobs refuse.
  * Tensors are ordered as by the reference writer: by dtype, widest first, then by name. The header is padded to 8 bytes.
  * Throws `BAD_OPTION` for a name used twice, and for data that does not have the bytes of its shape.
  */
 export function encodeSafetensors(
   tensors: readonly TensorToWrite[],
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array[] {
+): Uint8Array<ArrayBuffer>[] {
   const inOrder = [...tensors].sort(byDtypeThenName)
   const { header } = placeTensors(inOrder, metadata)
   for (const tensor of inOrder) {
@@ -77,7 +78,7 @@ function bytesOf({ dtype, shape }: TensorToPlace): number {
   return (shape.reduce((product, n) => product * n, 1) * DTYPE_BITS[dtype]) / 8
 }
 
-function encodeHeader(json: string): Uint8Array {
+function encodeHeader(json: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(json)
   const length = Math.ceil(text.length / 8) * 8
   const header = new Uint8Array(8 + length).fill(0x20)
@@ -90,6 +91,7 @@ function byDtypeThenName(a: TensorToWrite, b: TensorToWrite): number {
   return DTYPES.indexOf(b.dtype) - DTYPES.indexOf(a.dtype) || (a.name < b.name ? -1 : 1)
 }
 
-function asBytes(data: Uint8Array | Float32Array | Int32Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+function asBytes({ buffer, byteOffset, byteLength }: TensorToWrite['data']): Uint8Array<ArrayBuffer> {
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, byteLength)
+  return new Uint8Array(buffer, byteOffset, byteLength).slice()
 }
