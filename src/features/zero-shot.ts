@@ -51,7 +51,8 @@ export function zeroShotMap(
     const [p, t] = [Math.floor(at / T), at % T]
     let dot = 0
     for (let i = 0; i < C; i++) dot += (tokens[p * C + i] ?? 0) * (texts[t * C + i] ?? 0)
-    const logit = (temperature * dot) / ((ofTokens[p] ?? 0) * (ofTexts[t] ?? 0)) + bias
-    return 1 / (1 + Math.exp(-logit))
+    const product = (ofTokens[p] ?? 0) * (ofTexts[t] ?? 0)
+    const cosine = product === 0 ? 0 : dot / product // as of all cosines here: 0 where there is no direction
+    return 1 / (1 + Math.exp(-temperature * cosine - bias))
   })
 }

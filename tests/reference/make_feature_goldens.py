@@ -1,4 +1,5 @@
-"""Writes tests/fixtures/pca.json: principal components by numpy's SVD, in float64; and zero-shot.json: SigLIP's scores.
+"""Writes tests/fixtures/pca.json: principal components by numpy's SVD, in float64; zero-shot.json: SigLIP's scores; and
+patchwise.json: foreground, matches and scores of patches, by numpy in float64.
 
 Pinned: numpy, torch, transformers (their versions are in the files). Run: python tests/reference/make_feature_goldens.py
 """
@@ -75,4 +76,81 @@ def zero_shot(channels: int, texts: int) -> dict[str, object]:
 scores = {"transformers": transformers.__version__, "cases": [zero_shot(12, 7), zero_shot(40, 3)]}
 path = Path(__file__).parent.parent / "fixtures" / "zero-shot.json"
 path.write_text(json.dumps(scores, separators=(",", ":")) + "\n")
+print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def noise(patches: int, channels: int) -> np.ndarray:
+    """Tokens that are alike in groups, as those of one object are, about a mean; the values that the file holds."""
+    groups = rng.normal(size=(4, channels))[rng.integers(0, 4, patches)]
+    return (groups + 0.6 * rng.normal(size=(patches, channels)) + rng.normal(size=channels)).round(3)
+
+
+def directions(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+
+def foreground(rows: int, columns: int, channels: int, blank: int | None = None) -> dict[str, object]:
+    """1 less the mean cosine with the most alike quarter (halves up, at least one) of the patches at the picture's rim."""
+    tokens = noise(rows * columns, channels)
+    if blank is not None:
+        tokens[blank] = 0
+    rim = np.pad(np.zeros((max(rows - 2, 0), max(columns - 2, 0)), bool), 1, constant_values=True)[:rows, :columns]
+    cosines = directions(tokens) @ directions(tokens)[rim.ravel()].T
+    quarter = max(1, int(np.floor(rim.sum() / 4 + 0.5)))
+    alike = -np.partition(-cosines, quarter - 1, axis=1)[:, :quarter]
+    return {
+        "grid": [rows, columns],
+        "dims": list(tokens.shape),
+        "tokens": tokens.reshape(-1).tolist(),
+        "unlike": (1 - alike.mean(1)).round(9).tolist(),
+    }
+
+
+def matches(first: int, second: int, channels: int) -> dict[str, object]:
+    """Cosines of all pairs of patches less the mean of both pictures', and the pairs largest in their row and column."""
+    tokens = noise(first + second, channels)
+    unit = directions(tokens - tokens.mean(0))
+    cosines = unit[:first] @ unit[first:].T
+    mutual = (cosines == cosines.max(1, keepdims=True)) & (cosines == cosines.max(0, keepdims=True))
+    pairs = sorted(zip(*np.nonzero(mutual)), key=lambda pair: -cosines[pair])
+    return {
+        "patches": [first, second],
+        "channels": channels,
+        "tokens": tokens.reshape(-1).tolist(),
+        "cosines": cosines.round(9).reshape(-1).tolist(),
+        "pairs": [[int(i), int(j)] for i, j in pairs],
+    }
+
+
+def zero_shot_map(patches: int, channels: int, texts: int) -> dict[str, object]:
+    tokens, rows = noise(patches, channels), noise(texts, channels)
+    scale, bias = round(rng.normal(1.5, 0.1), 3), round(rng.normal(-1, 0.2), 3)
+    logits = np.exp(scale) * (directions(tokens) @ directions(rows).T) + bias
+    return {
+        "dims": [patches, channels],
+        "tokens": tokens.reshape(-1).tolist(),
+        "texts": rows.reshape(-1).tolist(),
+        "scale": scale,
+        "bias": bias,
+        "probabilities": (1 / (1 + np.exp(-logits))).round(9).reshape(-1).tolist(),
+    }
+
+
+# Of foreground: rims of 20, 10 (a quarter is 2.5), 9 (all of one row) and 1 patch; and a token without length.
+patchwise = {
+    "numpy": np.__version__,
+    "foreground": [
+        foreground(5, 7, 6),
+        foreground(3, 4, 5),
+        foreground(1, 9, 5),
+        foreground(1, 1, 4),
+        foreground(4, 4, 5, blank=5),
+    ],
+    "matches": [matches(12, 9, 6), matches(1, 5, 4), matches(20, 20, 16)],
+    "zeroShotMap": [zero_shot_map(9, 8, 4), zero_shot_map(2, 12, 1)],
+}
+path = Path(__file__).parent.parent / "fixtures" / "patchwise.json"
+path.write_text(json.dumps(patchwise, separators=(",", ":")) + "\n")
 print(f"{path.name}: {path.stat().st_size} bytes")
