@@ -128,11 +128,22 @@ def quick_figures(model: Nano) -> dict[str, float]:
     return found
 
 
-def write(folder: Path, name: str, scenes: list[Scene]) -> None:
+def write(path: Path, scenes: list[Scene]) -> None:
     """One set as safetensors: pixels U8 [N, H, W, 3], present I8 [N, K], label I16, cover F32 and group I16 [N, P]."""
     fields = ("pixels", "present", "label", "cover", "group")
     arrays = {field: np.ascontiguousarray(np.stack([getattr(scene, field) for scene in scenes])) for field in fields}
-    save_file(arrays, folder / f"{name.replace(',', '').replace(' ', '-')}.safetensors")
+    save_file(arrays, path)
+
+
+def as_json(scenes: Scenes, file: str, values: dict[str, float]) -> dict[str, object]:
+    """A set in figures.json. `most`: the bar is the most that the figure may be, not the least; no bar is null."""
+    return {
+        "file": file,
+        "figures": [
+            {"name": name, "value": values[name], "bar": bar, "most": name in LESS_IS_BETTER}
+            for name, bar in scenes.bars.items()
+        ],
+    }
 
 
 def main() -> int:
@@ -154,9 +165,10 @@ def main() -> int:
     for number, (name, scenes) in enumerate(SETS.items()):
         drawn = draw(number, scenes, min(scenes.count, options.scenes))
         values = {column: figures(weights, drawn, list(scenes.bars)) for column, weights in columns.items()}
-        kept[name] = values["bf16"]
+        file = f"{name.replace(',', '').replace(' ', '-')}.safetensors"
+        kept[name] = as_json(scenes, file, values["bf16"])
         if options.write:
-            write(options.write, name, drawn)
+            write(options.write / file, drawn)
         for figure, bar in scenes.bars.items():
             most = figure in LESS_IS_BETTER
             found = values["bf16"][figure]
