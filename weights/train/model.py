@@ -92,6 +92,28 @@ def bake(model: Nano) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone().contiguous() for name, value in state.items()}
 
 
+def unbake(weights: dict[str, torch.Tensor], labels: dict[str, torch.Tensor]) -> Nano:
+    """A model to train on, of what export.py wrote: the inverse of `bake`, but for bf16's rounding.
+
+    The table is a linear map of the learnt grid, which least squares inverts. The lengths of label vectors, which nothing
+    depends on, and what the pairs' sigmoid had learnt, are as at the start.
+    """
+    model = Nano()
+    state = {name: value.float() for name, value in weights.items()}
+    table = state.pop("embeddings.position_embedding.weight").T.reshape(-1, SIDE, SIDE)
+    # Rows and columns are resized one after the other, each by the same matrix [SIDE, GRID].
+    resize = F.interpolate(torch.eye(GRID)[None, None], size=(SIDE, GRID), mode="bicubic", align_corners=False)[0, 0]
+    inverse = torch.linalg.pinv(resize)
+    state["embeddings.positions"] = (inverse @ table @ inverse.T)[None]
+    model.tower.load_state_dict(state)
+    with torch.no_grad():
+        model.labels.copy_(labels["labels"])
+        for i, name in enumerate(("pooled", "patch")):
+            model.scales[i] = labels[f"{name}_logit_scale"][0]
+            model.biases[i] = labels[f"{name}_logit_bias"][0]
+    return model
+
+
 def plain_tower(weights: dict[str, torch.Tensor], rows: int, columns: int) -> SiglipVisionModel:
     """transformers' model, untouched, with baked weights; its table cut to the NaViT rows of a grid of patches.
 

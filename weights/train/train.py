@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from evaluate import quick_figures
 from feed import Batch, Feed, choose_size
 from load import Load
 from loss import Targets, total_loss
-from model import Nano
+from model import Nano, unbake
 from optimiser import Optimiser, rate_factor
 
 AHEAD = 6  # batches asked for in advance
@@ -27,10 +28,10 @@ SAVE_EVERY, FIGURES_EVERY = 300.0, 900.0  # s
 
 
 class Trainer:
-    def __init__(self, folder: Path, seed: int, minutes: float):
+    def __init__(self, folder: Path, seed: int, minutes: float, start: Path | None):
         torch.manual_seed(seed)
         self.folder, self.seed, self.budget = folder, seed, minutes * 60
-        self.model = Nano()
+        self.model = exported(start) if start else Nano()
         self.optimiser = Optimiser(self.model)
         self.rng = np.random.default_rng(seed)
         self.seconds, self.step, self.tokens, self.runs = 0.0, 0, 0, 0
@@ -117,15 +118,22 @@ class Trainer:
         self.log(**quick_figures(self.model), ended="stopped" if stopped else "budget spent", tokens=self.tokens)
 
 
+def exported(folder: Path) -> Nano:
+    tower = load_file(folder / "sovit-nano.safetensors")
+    bare = {name.removeprefix("vision_model."): value for name, value in tower.items()}
+    return unbake(bare, load_file(folder / "labels.safetensors"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=180, help="budget of all runs together")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, if it has one")
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache/sovit/nano", help="checkpoint and log")
+    parser.add_argument("--start", type=Path, help="go on from what export.py wrote there, with new optimisers")
     parser.add_argument("--seed", type=int, default=14)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options.folder, options.seed, options.minutes)
+    trainer = Trainer(options.folder, options.seed, options.minutes, options.start)
     there = (options.folder / "checkpoint.pt").exists()
     if there and not options.resume:
         parser.error(f"{options.folder} has a checkpoint: add --resume, or name another --folder")
