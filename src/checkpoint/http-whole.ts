@@ -5,8 +5,8 @@ import { ask, retried, type Answer, type RemoteFile } from './http-ask.js'
 import { memorySource } from './memory.js'
 import type { ByteSource } from './types.js'
 
-/** A file up to this size is kept: config.json, an index, a tiny model. A larger one is read as a stream. */
-const SMALL = 4 * 2 ** 20
+/** A file up to this size is kept: config.json, an index, the built-in model. A larger one is read as a stream. */
+const SMALL = 5 * 2 ** 20
 
 /** Content-Length is safelisted where Content-Range is hidden: that of the open range `bytes=0-` is the file's size. */
 export async function sizeByLength(file: RemoteFile, signal?: AbortSignal): Promise<number> {

@@ -20,7 +20,7 @@ const hub = new Hub({ [NAME]: folderFiles(FOLDER), 'openbmb/large': large() })
 /** Of more bytes than a load without ranges holds in memory. */
 function large(): Repository {
   const files = folderFiles('tests/fixtures/models/minicpmv-drop-stored')
-  return new Map([...files].map(([name, bytes]) => [name, name.endsWith('.json') ? bytes : padded(bytes, 5e6)]))
+  return new Map([...files].map(([name, bytes]) => [name, name.endsWith('.json') ? bytes : padded(bytes, 9e6)]))
 }
 
 /** One page for all, as a rasteriser takes seconds to load and to encode. */

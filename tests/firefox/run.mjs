@@ -38,50 +38,19 @@ async function serve() {
 /** Runs in the page: the adapter in words, and for each precision how far the tokens are from torch's. */
 async function encodeInPage() {
   const { VisionEncoder } = await import('/dist/index.js')
+  const { selfCheck } = await import('/dist/nano.js')
   const support = await VisionEncoder.support()
   if (!support.ok) throw new Error(support.message)
-  const bytesOf = async (name) => (await fetch(`/weights/nano/${name}`)).arrayBuffer()
-
-  const file = await bytesOf('expected.safetensors')
-  const start = 8 + new DataView(file).getUint32(0, true)
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)))
-  const tensor = (name) => {
-    const { shape, data_offsets: offsets } = header[name]
-    return { shape, data: new Float32Array(file.slice(start + offsets[0], start + offsets[1])) }
-  }
-  const { shape, data } = tensor('pixel_values.0')
-  const pixels = { data, width: shape[2], height: shape[1] }
-  const expected = tensor('last_hidden_state.0')
-
-  const compare = (tokens) => {
-    const width = expected.shape[1]
-    let [cosine, error, power] = [1, 0, 0]
-    for (let row = 0; row < expected.data.length; row += width) {
-      let [ae, aa, ee] = [0, 0, 0]
-      for (let i = row; i < row + width; i++) {
-        const [a, e] = [tokens[i], expected.data[i]]
-        ae += a * e
-        aa += a * a
-        ee += e * e
-        error += (a - e) ** 2
-      }
-      power += ee
-      cosine = Math.min(cosine, ae / Math.sqrt(aa * ee))
-    }
-    return { cosine, nmse: error / power }
-  }
-
-  const model = await bytesOf('sovit-nano.safetensors')
   const { vendor, architecture, description, features } = support.device
   const results = []
   for (const precision of features.includes('shader-f16') ? ['f32', 'f16'] : ['f32']) {
     const start = performance.now()
-    const encoder = await VisionEncoder.load(model, { precision })
+    const encoder = await VisionEncoder.load(undefined, { precision })
     const loaded = performance.now()
-    const { tokens } = await encoder.encode({ pixels })
+    const errors = await selfCheck(encoder)
     const seconds = [loaded - start, performance.now() - loaded].map((time) => time / 1000)
     encoder.dispose()
-    results.push({ precision, seconds, ...compare(tokens) })
+    results.push({ precision, seconds, ...errors })
   }
   return { adapter: [vendor, architecture, description].filter(Boolean).join(', '), features, results }
 }
