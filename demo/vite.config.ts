@@ -5,9 +5,6 @@ import { defineConfig, type Plugin } from 'vite'
 
 const here = import.meta.dirname
 
-/** Files of public/ that an open page does not need. */
-const NOT_KEPT = new Set(['recorded.safetensors'])
-
 /** The service worker, told which files make the page: what was built, and what lies in public/. */
 const serviceWorker: Plugin = {
   name: 'service-worker',
@@ -18,7 +15,7 @@ const serviceWorker: Plugin = {
       ({ fileName }) => !fileName.endsWith('.map') && fileName !== 'bench.html',
     )
     const fixed = readdirSync(join(here, 'public'), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !NOT_KEPT.has(entry.name))
+      .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(join(here, 'public').length + 1))
     const hash = createHash('sha256')
     for (const chunk of built) hash.update(chunk.type === 'chunk' ? chunk.code : chunk.source)

@@ -122,7 +122,7 @@ function encodeIn({ page }: Watched, where: 'direct' | 'worker', heads: 'all' | 
   )
 }
 
-describe('in a page built by vite, under the policy of the README', () => {
+describe('in a page built by vite, under the policy of the guide', () => {
   let site: Watched
   beforeAll(async () => {
     await buildWithVite(app.folder)

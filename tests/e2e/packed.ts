@@ -76,10 +76,10 @@ export async function buildWithVite(folder: string): Promise<void> {
   await build({ root: folder, configFile: false, logLevel: 'warn' })
 }
 
-/** The policy that the README promises to suffice, and nothing besides; an import map is let in by its hash. */
+/** The policy that the guide promises to suffice, and nothing besides; an import map is let in by its hash. */
 function contentPolicy(importMap: boolean): string {
-  const [, policy] = /^Content-Security-Policy: (.*)$/m.exec(readFileSync('README.md', 'utf8')) ?? []
-  if (!policy) throw new Error('The README names no Content-Security-Policy.')
+  const [, policy] = /^Content-Security-Policy: (.*)$/m.exec(readFileSync('docs/guide/embed.md', 'utf8')) ?? []
+  if (!policy) throw new Error('The guide names no Content-Security-Policy.')
   const hash = createHash('sha256').update(IMPORT_MAP).digest('base64')
   const scripts = importMap ? policy.replace("script-src 'self'", `script-src 'self' 'sha256-${hash}'`) : policy
   return `default-src 'none'; img-src data:; ${scripts}; report-uri /violations`
