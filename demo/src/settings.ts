@@ -46,8 +46,10 @@ export function chooseSize(text: string): void {
     byId('size-height', HTMLInputElement).value = String(height)
     byId('size-width', HTMLInputElement).value = String(width)
   }
-  radio.dispatchEvent(new Event('change', { bubbles: true }))
+  // Not as by hand, where the fields are focused: the page would be scrolled to them.
+  showSizeNote(value)
   if (custom) byId('size-apply', HTMLButtonElement).click()
+  else radio.dispatchEvent(new Event('change', { bubbles: true }))
 }
 
 function showSize(value: string, { onSize }: SettingsEvents): void {
