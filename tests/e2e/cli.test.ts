@@ -115,7 +115,7 @@ test('encode of a PNG says what it did, and writes tokens and a picture of them'
   const size = ['--size', '28x42', '--runtime', 'node', '--repeat', '3']
   const { status, stdout, stderr } = sovit(['encode', PICTURE, '--out', out, '--pca', pca, ...size], dawn)
   expect(status, stderr).toBe(0)
-  for (const words of ['4 layers × 144', 'MB fetched', 'as 42×28, grid 2×3, 6 tokens', 'median of 3 runs', out, pca]) {
+  for (const words of ['6 layers × 144', 'MB fetched', 'as 42×28, grid 2×3, 6 tokens', 'median of 3 runs', out, pca]) {
     expect(stdout).toContain(words)
   }
   expect(tensorsIn(out).get('last_hidden_state.0')?.length).toBe(6 * 144)
@@ -237,7 +237,7 @@ describe('failures are one line, exit status 1, and leave no file', () => {
     [`encode ${LARGE} --size minicpm-v --max-slices 2 --pca x.png`, 'BAD_OPTION'],
     [`encode ${PICTURE} --positions table`, 'BAD_POSITIONS'],
     [`encode ${PICTURE} ${PICTURE} --pca x.png`, 'BAD_OPTION'],
-    [`encode ${PICTURE} --layers 5`, 'BAD_OPTION'],
+    [`encode ${PICTURE} --layers 7`, 'BAD_OPTION'],
     [`encode ${PICTURE} --size 28 --precision f16 --runtime chromium`, 'NO_FEATURE'],
     ['convert ./no-such-model', 'NOT_FOUND'],
   ])('sovit %s', (line, code) => {
