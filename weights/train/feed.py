@@ -13,16 +13,18 @@ from scenes import PATCH, SMALLEST, Painter, Recipe, Scene
 
 TOKENS = 4096  # of a batch, all of one size
 
-# (height, width): share of the batches, in the first half of the budget and in the second
+PHASES = (0.5, 0.965)  # shares of the budget where the next column of SIZES begins; the last one is for large pictures
+
+# (height, width): shares of the batches in each phase
 SIZES = {
-    (112, 112): (0.40, 0.08),
-    (168, 168): (0.33, 0.08),
-    (224, 224): (0.15, 0.38),
-    (224, 448): (0.03, 0.10),
-    (448, 224): (0.03, 0.10),
-    (336, 336): (0.03, 0.10),
-    (448, 448): (0.03, 0.14),
-    (896, 896): (0.00, 0.02),
+    (112, 112): (0.40, 0.08, 0.02),
+    (168, 168): (0.33, 0.08, 0.04),
+    (224, 224): (0.15, 0.38, 0.24),
+    (224, 448): (0.03, 0.10, 0.10),
+    (448, 224): (0.03, 0.10, 0.10),
+    (336, 336): (0.03, 0.10, 0.14),
+    (448, 448): (0.03, 0.14, 0.20),
+    (896, 896): (0.00, 0.02, 0.16),
 }
 
 
@@ -61,7 +63,8 @@ class Feed:
 
 def choose_size(rng: np.random.Generator, share: float) -> tuple[int, int]:
     """`share`: trained seconds over the budget."""
-    weights = np.array([shares[share >= 0.5] for shares in SIZES.values()])
+    phase = sum(share >= begin for begin in PHASES)
+    weights = np.array([shares[phase] for shares in SIZES.values()])
     return list(SIZES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
