@@ -1,6 +1,12 @@
 /** What a buffer holds at once: browsers hand over up to 2 MB. */
 const SCRATCH_BYTES = 2 ** 19
 
+/**
+ * Readers that are waiting for bytes. Chromium (156) does not keep the stream of a Blob alive for a read into a given
+ * buffer: where nothing else held on to it, a collection took stream and read with it, and the promise never settled.
+ */
+const waiting = new Set<ReadableStreamBYOBReader>()
+
 /** The bytes of a stream, piece by piece. */
 export interface Pieces {
   /** The next piece, which is valid until the next call, or null at the end: at once where it is there already. */
@@ -26,7 +32,8 @@ export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
 function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: ReadableStreamBYOBReader): Pieces {
   return {
     async next() {
-      const { value } = await reader.read(scratch)
+      waiting.add(reader)
+      const { value } = await reader.read(scratch).finally(() => waiting.delete(reader))
       if (!value) return null // cancelled
       // The same memory: a buffer that was given is detached.
       scratch = new Uint8Array(value.buffer)
