@@ -22,8 +22,8 @@ const LANES = {
       missing: 'Dawn finds no Vulkan, Metal or D3D12 adapter, and scripts/mesa.sh could not fetch a software one.',
     }
   },
-  // SwiftShader compiles on one core: two browsers at a time, each with half of the files.
-  'gpu-browser': () => ({ ...chromiumLane(), parts: 2 }),
+  // SwiftShader compiles on one core: three browsers at a time, each with some of the files.
+  'gpu-browser': () => ({ ...chromiumLane(), parts: 3 }),
   e2e: () => chromiumLane(),
 }
 
