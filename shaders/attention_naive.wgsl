@@ -1,5 +1,5 @@
 // y[p, h·D..] = Σ_r softmax_r(q_p · k_r / √D) v_r   for each head h, r over the rows of the image that p belongs to
-// The plainest form of attention.wgsl, the oracle of its tests: one thread a query and head, which looks at all keys
+// The plainest form of the other attentions, the oracle of their tests: one thread a query and head, which looks at all keys
 // twice, first for the greatest score, then for weights and sum. f32; grid (T, H).
 
 const H = 16u;

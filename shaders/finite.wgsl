@@ -1,7 +1,7 @@
 // status[index] = 2 where a weight in words [first, first + words) is NaN or infinite
 // weights: f32, or f16 and bf16 as stored, two to a word.
-// Work: a thread looks at WORDS words, a workgroup's threads side by side, and speaks up at most once. Four words a turn: a
-// rasteriser takes half the time of one at a time. The grid is two-dimensional, since one dimension ends at 65535 workgroups.
+// Work: a thread looks at WORDS words, a workgroup's threads side by side, and speaks up at most once. Eight words a turn: a
+// rasteriser takes a third of the time of one at a time. The grid is two-dimensional, since one dimension ends at 65535 workgroups.
 // Numerics: none. NaN and infinity are the values whose exponent is all ones (IEEE 754-2019, 3.4).
 
 const F32 = 0u;
@@ -10,7 +10,7 @@ const BF16 = 2u;
 
 const FROM = BF16;
 const THREADS = 64u;
-const WORDS = 16u;
+const WORDS = 256u;
 
 @group(0) @binding(0) var<storage, read> weights: array<u32>;
 @group(0) @binding(1) var<storage, read_write> status: array<atomic<u32>>; // [tensors]
@@ -38,10 +38,13 @@ fn main(
   let run = (group.y * groups.x + group.x) * THREADS * WORDS;
   let end = size.y + min(size.x, run + THREADS * WORDS);
   var carried = 0u;
-  for (var at = size.y + run + thread; at < end; at += 4u * THREADS) {
-    // Behind the end, the last word again.
-    carried |= look(at) | look(min(at + THREADS, end - 1u));
-    carried |= look(min(at + 2u * THREADS, end - 1u)) | look(min(at + 3u * THREADS, end - 1u));
+  var at = size.y + run + thread;
+  for (; at + 7u * THREADS < end; at += 8u * THREADS) {
+    carried |= look(at) | look(at + THREADS) | look(at + 2u * THREADS) | look(at + 3u * THREADS);
+    carried |= look(at + 4u * THREADS) | look(at + 5u * THREADS) | look(at + 6u * THREADS) | look(at + 7u * THREADS);
+  }
+  for (; at < end; at += THREADS) {
+    carried |= look(at);
   }
   if ((carried & 0x80008000u) != 0u) {
     atomicMax(&status[size.z], 2u);

@@ -65,16 +65,17 @@ export async function ask(
   range: string,
   signal: AbortSignal | undefined,
   ifRange?: string | null,
+  cache: RequestCache = 'default',
 ): Promise<Answer> {
   const { url, name, send } = file
   const headers = { Range: range, ...(ifRange && { 'If-Range': ifRange }) }
   const request = (cache: RequestCache): Promise<Answer> =>
     exchange(file, signal, (stop) => send(url, headers, stop, cache))
-  let answer = await request('default')
+  let answer = await request(cache)
   const { redirected, status } = answer.response
   if (ifRange !== undefined && redirected && (status === 403 || status === 410)) {
     answer.close()
-    answer = await request('reload')
+    answer = await request(cache === 'default' ? 'reload' : cache)
   }
   const problem = refusal(answer.response, name)
   if (!problem) return answer

@@ -16,6 +16,8 @@ export { byFetch } from './http-ask.js'
 
 /** A try that brought so many bytes before it broke was worth it, and does not count as one. */
 const WORTH = 2 ** 20
+/** Of larger files the browser's own cache gets nothing: what is kept would be kept twice, at a third of a load's time. */
+const LARGE_FILE = 2 ** 26
 
 /** What the first answer told. `whole` is the file of a server that ignored Range. */
 interface Probe extends Known {
@@ -120,7 +122,8 @@ async function* pieces(
   end: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
-  const answer = await ask(file, `bytes=${begin}-${end - 1}`, signal, known.ifRange)
+  const cache = known.size > LARGE_FILE ? 'no-store' : 'default'
+  const answer = await ask(file, `bytes=${begin}-${end - 1}`, signal, known.ifRange, cache)
   try {
     const problem = rangeProblem(answer.response, begin, end, known, file.name)
     if (problem) throw problem

@@ -7,6 +7,9 @@ const SCRATCH_BYTES = 2 ** 19
  */
 const waiting = new Set<ReadableStreamBYOBReader>()
 
+/** Buffers of bodies that have ended, for the next ones: a tower comes in 70, whose buffers would wait to be collected. */
+const spare: Uint8Array<ArrayBuffer>[] = []
+
 /** The bytes of a stream, piece by piece. */
 export interface Pieces {
   /** The next piece, which is valid until the next call, or null at the end: at once where it is there already. */
@@ -26,18 +29,21 @@ export function piecesOf(body: ReadableStream<Uint8Array>): Pieces {
   } catch {
     return piecesMadeAnew(body.getReader()) // of a stream that takes no buffers
   }
-  return piecesIn(new Uint8Array(SCRATCH_BYTES), reader)
+  return piecesIn(spare.pop() ?? new Uint8Array(SCRATCH_BYTES), reader)
 }
 
-function piecesIn(scratch: Uint8Array<ArrayBuffer>, reader: ReadableStreamBYOBReader): Pieces {
+function piecesIn(scratch: Uint8Array<ArrayBuffer> | null, reader: ReadableStreamBYOBReader): Pieces {
   return {
     async next() {
+      if (!scratch) return null // it has ended, and the buffer is another's by now
       waiting.add(reader)
       const { value } = await reader.read(scratch).finally(() => waiting.delete(reader))
       if (!value) return null // cancelled
       // The same memory: a buffer that was given is detached.
       scratch = new Uint8Array(value.buffer)
-      return value.length > 0 ? value : null // the last piece may come with the end
+      if (value.length > 0) return value // the last piece may come with the end
+      spare.push(scratch)
+      return (scratch = null)
     },
     cancel: () => void reader.cancel().catch(() => undefined),
   }

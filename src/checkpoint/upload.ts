@@ -18,37 +18,50 @@ export function weightFormat(dtype: string): WeightFormat | null {
   return dtype === 'F32' ? 'f32' : dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : dtype === 'I8' ? 'i8' : null
 }
 
+/** Compiles what an upload of these weights needs. Its failure is told by `uploadWeights`. */
+export function openUpload(
+  gpu: Gpu,
+  weights: readonly PlannedWeight[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+): Promise<Uploader> {
+  const opening = Uploader.open(
+    gpu,
+    weights.flatMap(({ parts, format }) => conversionsOf(parts, format, tensors)),
+  )
+  opening.catch(() => undefined)
+  return opening
+}
+
 /**
  * Streams the weights of a plan into GPU buffers, chunk by chunk: no more than a few chunks are ever held. `tensors` are
- * the checkpoint's, by canonical name.
+ * the checkpoint's, by canonical name. Reading begins while the device makes room and `opening` compiles.
  *
  * @throws SovitError `OUT_OF_MEMORY`, `BAD_WEIGHTS`, `F16_OVERFLOW`, `ABORTED`, and whatever the checkpoint throws; then no buffer is left.
  */
 export async function uploadWeights(
   gpu: Gpu,
   weights: readonly PlannedWeight[],
+  opening: Promise<Uploader>,
   checkpoint: Checkpoint,
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
 ): Promise<readonly GPUBufferBinding[]> {
-  // First of all, and before the network's own: the first bytes are on their way while its kernels compile.
-  const opening = Uploader.open(
-    gpu,
-    weights.flatMap(({ parts, format }) => conversionsOf(parts, format, tensors)),
-  )
-  opening.catch(() => undefined) // heard of below
   const buffers: GPUBuffer[] = []
+  const placing = allocating(gpu.device, 'the weights', () => allocate(gpu, weights, buffers))
+  placing.catch(() => undefined) // heard of below
   try {
-    const places = await allocating(gpu.device, 'the weights', () => allocate(gpu, weights, buffers))
     const converted = convertedInt8(weights, tensors)
     // A file of its own: few checkpoints are int8, and f32 leaves them so.
     const scales =
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
-    const destinations = route(weights, places, tensors, scales || new Map())
-    const write = async (chunk: TensorChunk): Promise<void> =>
-      (await opening).write(chunk, destinations.get(chunk.tensor), options.signal)
-    await checkpoint.stream(destinations.keys(), write, options)
+    const routing = placing.then((places) => route(weights, places, tensors, scales || new Map()))
+    const write = async (chunk: TensorChunk): Promise<void> => {
+      const destinations = await routing
+      await (await opening).write(chunk, destinations.get(chunk.tensor), options.signal)
+    }
+    await checkpoint.stream(wanted(weights, tensors), write, options)
+    const [places, destinations] = [await placing, await routing]
     const { notFinite, notF16 } = await (await opening).finish([...destinations.values()])
     if (notFinite) {
       // Other bytes may come next time; these never make weights.
@@ -58,6 +71,7 @@ export async function uploadWeights(
     if (notF16) throw overflowError(notF16)
     return places
   } catch (error) {
+    await placing.catch(() => undefined)
     for (const buffer of buffers) gpu.memory.destroy(buffer)
     throw error
   } finally {
@@ -102,6 +116,21 @@ function conversionsOf(
   return parts.map(({ name }) => ({ from: weightFormat(tensors.get(name)?.dtype ?? '') ?? to, to }))
 }
 
+/** The tensors that the plan's weights are made of. */
+function wanted(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string, TensorInfo>): TensorInfo[] {
+  return weights.flatMap(({ parts }) =>
+    parts.map(({ name }) => {
+      const tensor = tensors.get(name)
+      if (!tensor || !weightFormat(tensor.dtype)) throw missing(name)
+      return tensor
+    }),
+  )
+}
+
+function missing(name: string): SovitError {
+  return new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
+}
+
 function route(
   weights: readonly PlannedWeight[],
   places: readonly GPUBufferBinding[],
@@ -115,7 +144,7 @@ function route(
       const tensor = tensors.get(name)
       const from = tensor && weightFormat(tensor.dtype)
       const place = places[index]
-      if (!tensor || !from || !place) throw new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
+      if (!tensor || !from || !place) throw missing(name)
       const part = destinations.size
       destinations.set(tensor, { tensor, place, start, from, to: weight.format, part, scales: scales.get(tensor) })
       start += shape.reduce((product, size) => product * size, 1)

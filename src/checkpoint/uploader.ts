@@ -8,9 +8,8 @@ import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type { Scales } from './scales.js'
 import type { TensorChunk, TensorInfo } from './types.js'
+import { UploadRing } from './upload-ring.js'
 
-/** Bytes handed to the queue between two looks at how far it is. It is behind by two such at most, held twice. */
-const STRIDE_BYTES = 16 << 20
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
@@ -85,9 +84,7 @@ export class Uploader {
   /** Of the conversion at hand. */
   readonly #size: GPUBuffer
   readonly #status: GPUBuffer
-  #ahead = 0
-  /** When the bytes before the last stride have arrived. */
-  #arrived: Promise<unknown> = Promise.resolve()
+  readonly #ring: UploadRing
 
   /** `forms`: of each destination that will be written. */
   static async open(gpu: Gpu, forms: readonly Pick<Destination, 'from' | 'to'>[]): Promise<Uploader> {
@@ -116,37 +113,27 @@ export class Uploader {
     this.#staging = gpu.memory.create('upload staging', staging, STORAGE | COPY_DST)
     this.#size = gpu.memory.create('upload size', 16, UNIFORM | COPY_DST)
     this.#status = gpu.memory.create('upload status', tensors * 4, STORAGE | COPY_SRC)
+    this.#ring = new UploadRing(gpu)
   }
 
   /** Resolves when the device is not far behind. */
   async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
     if (!to) return
-    const { queue } = this.#gpu.device
-    // WebGPU takes no shared memory; only a caller's own bytes could lie in it.
-    const bytes =
-      chunk.bytes.buffer instanceof ArrayBuffer ? (chunk.bytes as Uint8Array<ArrayBuffer>) : chunk.bytes.slice()
     if (to.from === to.to) {
       const { buffer, offset = 0 } = to.place
-      queue.writeBuffer(buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset, bytes)
+      await this.#ring.write(chunk.bytes, buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset)
     } else {
       const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
-      for (let begin = 0; begin < bytes.length; begin += most) {
-        this.#convert(bytes.subarray(begin, begin + most), chunk.offset + begin, to)
+      for (let begin = 0; begin < chunk.bytes.length; begin += most) {
+        await this.#convert(chunk.bytes.subarray(begin, begin + most), chunk.offset + begin, to)
       }
     }
-    this.#ahead += bytes.length
-    if (this.#ahead < STRIDE_BYTES) return
-    const before = this.#arrived
-    this.#ahead = 0
-    this.#arrived = queue.onSubmittedWorkDone()
-    this.#arrived.catch(() => undefined) // a lost device, which `check` tells of
-    await before
     this.#gpu.check()
     throwIfAborted(signal, 'The load')
   }
 
   /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
-  #convert(bytes: Uint8Array<ArrayBuffer>, offset: number, to: Destination): void {
+  async #convert(bytes: Uint8Array, offset: number, to: Destination): Promise<void> {
     const { device } = this.#gpu
     const elements = bytes.length / ELEMENT_BYTES[to.from]
     // Bound where it goes, as the whole may be more than a binding holds.
@@ -155,7 +142,7 @@ export class Uploader {
     const from = Math.floor((first * target) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size ?? Infinity) - from
     const result = { buffer: to.place.buffer, offset: (to.place.offset ?? 0) + from, size }
-    device.queue.writeBuffer(this.#staging, 0, bytes)
+    await this.#ring.write(bytes, this.#staging, 0)
     if (to.scales)
       device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
     device.queue.writeBuffer(this.#size, 0, new Uint32Array([elements, first - from / target, to.part, 0]))
@@ -223,6 +210,7 @@ export class Uploader {
   }
 
   dispose(): void {
+    this.#ring.dispose()
     for (const buffer of [this.#staging, this.#size, this.#status]) this.#gpu.memory.destroy(buffer)
   }
 }

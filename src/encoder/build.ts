@@ -1,5 +1,5 @@
 import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
-import { uploadWeights } from '../checkpoint/upload.js'
+import { openUpload, uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
 import type { Plan } from '../graph/plan.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
@@ -34,21 +34,27 @@ export async function buildExecutor(
   options: LoadOptions,
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, positions, tensors }, precision, options)
-  const reading = { signal: options.signal, onProgress: progress.of(checkpoint), check }
-  const kernels = () => compile(gpu.device, missing(plan, pipelines))
-  // A rasteriser's compiler takes half a gigabyte and the cores that copying needs: there, one after the other.
-  const ready = gpu.info.software ? await kernels() : null
-  // Elsewhere both go on at once, the upload's own kernels first; neither is left running behind a failure of the other.
+  // Compilers have few threads: the upload's own kernels go first, so that bytes are on their way while the network's compile.
+  const uploader = openUpload(gpu, plan.weights, tensors)
+  const compiling = compile(gpu.device, missing(plan, pipelines))
+  // A rasteriser's compiler takes 130 MB for a kernel: there, they are given back before room is made for the weights.
+  if (gpu.info.software) await compiling
+  // Elsewhere, what is refused stops the download. Neither is left running behind a failure of the other.
+  const refused = new AbortController()
+  compiling.catch(() => refused.abort())
+  const signal = AbortSignal.any([refused.signal, ...(options.signal ? [options.signal] : [])])
+  const reading = { signal, onProgress: progress.of(checkpoint), check }
   const [uploaded, compiled] = await Promise.allSettled([
-    uploadWeights(gpu, plan.weights, checkpoint, tensors, reading).then(async (places) => {
+    uploadWeights(gpu, plan.weights, uploader, checkpoint, tensors, reading).then(async (places) => {
       await transpose(gpu, plan.weights, places)
       progress.uploaded()
       return places
     }),
-    ready ?? kernels(),
+    compiling,
   ])
-  if (uploaded.status === 'rejected') throw uploaded.reason
+  gpu.check() // of a lost device, all else fails too
   if (compiled.status === 'rejected') throw compiled.reason
+  if (uploaded.status === 'rejected') throw uploaded.reason
   const all = new Map([...pipelines, ...compiled.value])
   return { executor: new Executor(gpu, plan, config.patch, all, uploaded.value), precision, ...chosen }
 }

@@ -107,11 +107,11 @@ async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOption
   const { software } = gpu.info
   const flops = plan.steps.reduce((sum, { kernel }) => sum + kernel.flops(ONE_PICTURE), 0)
   const whereItPays = typeof tuning === 'boolean' || (tuning.largeOnly ?? false)
-  const byRule = tuning === false || (whereItPays && (software || flops < WORTH_TUNING_FLOPS))
-  if (byRule && !software) return { choices: new Map(), pipelines: new Map() }
-  // A file of its own: small networks, and those who choose by rule, need not load it.
-  const { cacheStore, chooseForRasteriser, tune } = await import('../gpu/tuner.js')
+  // A software rasteriser compiles each candidate for a second, and the first is fastest on those there are.
+  const first = tuning === false || (whereItPays && (software || flops < WORTH_TUNING_FLOPS))
+  if (first) return { choices: new Map(), pipelines: new Map() }
+  // A file of its own: small networks, and those who do not measure, need not load it.
+  const { cacheStore, tune } = await import('../gpu/tuner.js')
   const distinct = [...new Set(plan.steps.map(({ alternatives }) => alternatives))]
-  if (byRule) return chooseForRasteriser(gpu.info, distinct)
   return tune(gpu, distinct, tuning === true ? cacheStore() : tuning, { signal })
 }

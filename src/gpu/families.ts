@@ -35,10 +35,10 @@ export async function kernelFamily(device: {
   if (!device.software) return gpu
   const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')
   const { DIRECT_PATCHES } = await import('./kernels/patch-embed-direct.js')
-  const { RASTERISER_VARIANTS } = await import('./kernels/attention-rasteriser.js')
+  const { DIRECT_VARIANTS } = await import('./kernels/attention-direct.js')
   return {
     matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
-    attention: (spec) => RASTERISER_VARIANTS.map((variant) => attention(spec, variant)),
+    attention: (spec) => DIRECT_VARIANTS.map((variant) => attention(spec, variant)),
     patchEmbed: (spec) => [patchEmbed(spec, DIRECT_PATCHES)],
   }
 }

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../errors.js'
 import type { Alternatives } from './catalog.js'
 import type { Gpu } from './device.js'
-import type { DeviceInfo, TuningStore } from './types.js'
+import type { TuningStore } from './types.js'
 import { BoundKernel } from './bound-kernel.js'
 import type { Kernel, RunSizes } from './kernel.js'
 import { attentionTiles } from './kernels/attention.js'
@@ -33,24 +33,6 @@ const SLICE_MS = 3
 const MOST_REPEATS = 16
 /** The best of these counts, after one run to warm up: disturbances only ever add. */
 const RUNS = 3
-
-/** What measured fastest on rasterisers at 256 and 1024 tokens, in products and in attention. */
-const FAST_ON_SWIFTSHADER = ['direct-16x16', '8x8-32']
-const FAST_ON_OTHERS = ['direct-16x16', 'query-256']
-
-/**
- * Chooses for a software rasteriser without measuring: it compiles each candidate at its first dispatch, for seconds,
- * and what is fastest there is known.
- */
-export function chooseForRasteriser({ architecture }: DeviceInfo, steps: readonly Alternatives[]): Tuning {
-  const fast = architecture === 'swiftshader' ? FAST_ON_SWIFTSHADER : FAST_ON_OTHERS
-  const choices = new Map<Kernel, Kernel>()
-  for (const alternatives of steps) {
-    const kernel = alternatives.find(({ variant }) => fast.includes(variant))
-    if (kernel) choices.set(alternatives[0], kernel)
-  }
-  return { choices, pipelines: new Map() }
-}
 
 /**
  * Chooses among alternatives by running them on buffers of zeros. All compute the same bits, so that a choice can be

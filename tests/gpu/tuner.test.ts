@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { VisionEncoder, type TuningStore } from '../../src/index.js'
 import { KernelCatalog, type Alternatives } from '../../src/gpu/catalog.js'
 import { Gpu } from '../../src/gpu/device.js'
-import { chooseForRasteriser, tune } from '../../src/gpu/tuner.js'
+import { tune } from '../../src/gpu/tuner.js'
 import { testPixels } from '../fixtures/pixels.js'
 import { folderOf } from '../support/checkpoint.js'
 import { testGpu } from '../support/device.js'
@@ -92,13 +92,6 @@ test('measures only the steps that are not remembered, the next time', async () 
   expect(new Set(pipelines.keys())).toEqual(new Set(first))
   for (const [guess] of others) expect(choices.get(guess)).toBe(all.choices.get(guess))
   expect(JSON.parse(store.entries.get(key) ?? '')).not.toContain(null)
-})
-
-test.each(['swiftshader', 'software'])('knows what is fast on rasterisers: %s', (architecture) => {
-  const { choices, pipelines } = chooseForRasteriser({ ...gpu.info, architecture }, steps)
-  const variants = [...choices.values()].map(({ variant }) => variant)
-  expect(variants).toEqual(['direct-16x16', architecture === 'swiftshader' ? '8x8-32' : 'query-256', 'direct-16x16'])
-  expect(pipelines.size).toBe(0)
 })
 
 test.each([

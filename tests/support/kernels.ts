@@ -1,5 +1,5 @@
 import type { Kernel } from '../../src/gpu/kernel.js'
-import { RASTERISER_VARIANTS } from '../../src/gpu/kernels/attention-rasteriser.js'
+import { DIRECT_VARIANTS } from '../../src/gpu/kernels/attention-direct.js'
 import {
   attention,
   ATTENTION_VARIANTS,
@@ -13,7 +13,7 @@ import { attentionNaive } from '../../src/gpu/kernels/naive/attention.js'
 
 /** Names of the tiles whose products are f32, and of all variants of attention. */
 export const TILES = [...DIRECT_TILES, ...MATMUL_TILES].map(({ variant }) => variant)
-export const VARIANTS = [...ATTENTION_VARIANTS, ...RASTERISER_VARIANTS].map(({ variant }) => variant)
+export const VARIANTS = [...ATTENTION_VARIANTS, ...DIRECT_VARIANTS].map(({ variant }) => variant)
 
 function named<T extends { readonly variant: string }>(list: readonly T[], name: string): T {
   const found = list.find(({ variant }) => variant === name)
@@ -33,7 +33,7 @@ export function matmulF16Of({ tile = '64x64', ...spec }: MatmulSpec & { readonly
 type NamedAttention = AttentionSpec & { readonly variant?: string }
 
 const variantOf = ({ variant = '4x4-32' }: NamedAttention): AttentionVariant =>
-  named([...ATTENTION_VARIANTS, ...RASTERISER_VARIANTS], variant)
+  named([...ATTENTION_VARIANTS, ...DIRECT_VARIANTS], variant)
 
 export function attentionOf(spec: NamedAttention): Kernel {
   return attention(spec, variantOf(spec))

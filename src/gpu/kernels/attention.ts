@@ -32,7 +32,8 @@ export interface AttentionShape {
 
 const MAX_HEAD_SIZE = 256
 const THREADS = 256 // invocations of a workgroup that every device has
-const TEAM_ROWS = 8
+/** Queries of a team of threads, in all generated files. */
+export const TEAM_ROWS = 8
 
 /** Keys of a block: the order of sums, so the same in all variants; as many as leave room for the rest in 16 KiB. */
 export function blockKeys(D: number): number {

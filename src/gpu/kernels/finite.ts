@@ -4,7 +4,7 @@ import { spreadOut, weightConst, type WeightType } from './weights.js'
 
 const THREADS = 64
 /** Words a thread looks at. */
-const WORDS = 16
+const WORDS = 256
 
 /**
  * Sets `status[index]` to 2 where a weight is NaN or infinite, which int8 never is. Binds `weights` (words of which some are looked at), `status`

@@ -4,10 +4,10 @@ import type { MatmulTile } from './matmul.js'
 
 const LANES = 8
 
-/** Tiles of `matmul` without workgroup memory, rows x columns of one thread: for devices that run on a CPU. */
+/** Tiles of `matmul` without workgroup memory, rows x columns of one thread: for devices that run on a CPU. Fastest first. */
 export const DIRECT_TILES: readonly MatmulTile[] = [
-  direct('32x8', 'matmul_direct_32x8', matmulDirect32x8, 32, 8),
   direct('16x16', 'matmul_direct_16x16', matmulDirect16x16, 16, 16),
+  direct('32x8', 'matmul_direct_32x8', matmulDirect32x8, 32, 8),
 ]
 
 function direct(side: string, name: string, code: string, rows: number, columns: number): MatmulTile {

@@ -2,8 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium } from 'playwright'
-import { CHROMIUM_FLAGS, findChromium } from '../../../scripts/browser.mjs'
+import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../../scripts/browser.mjs'
+import { launch } from './cdp.mjs'
 
 const POLL_MS = 50
 
@@ -18,15 +18,12 @@ export function newProfile() {
  * @param {string} root of the server: `dist/` and `page.html` lie there
  */
 export async function openPage(root, profile) {
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: findChromium(),
-    args: CHROMIUM_FLAGS,
-  })
-  const page = await context.newPage()
+  const program = findChromium()
+  if (!program) throw new Error(NO_CHROMIUM)
+  const page = await launch(program, CHROMIUM_FLAGS, profile)
   await page.goto(`${root}page.html`)
-  const cdp = await context.newCDPSession(page)
   const adapter = await page.evaluate(prepare, `${root}dist/index.js`)
-  return { page, cdp, adapter, close: () => context.close() }
+  return { page, adapter, close: () => page.close() }
 }
 
 /** In the page: imports the library, and has the GPU process started. */
@@ -39,9 +36,10 @@ async function prepare(library) {
 }
 
 /** In the page: loads, or reads the same bytes and drops them. Returns milliseconds. */
-async function load({ address, cache }) {
+async function load({ address, cache, manifest: file }) {
+  const manifest = file && (await (await fetch(file)).json())
   const start = performance.now()
-  const encoder = await globalThis.VisionEncoder.load(address, { cache, precision: 'f32', heads: 'none' })
+  const encoder = await globalThis.VisionEncoder.load(address, { cache, manifest, precision: 'f32', heads: 'none' })
   const ms = performance.now() - start
   const { fetchedBytes, cachedBytes, weightBytes } = encoder.load
   encoder.dispose()
@@ -58,12 +56,12 @@ async function download({ address, span: { file, begin, end } }) {
 }
 
 /** One load, with the peaks of the page's heap and array buffers and of the memory of all processes, above idle. */
-export async function measureLoad({ page, cdp }, task) {
+export async function measureLoad({ page }, task) {
   const heap = async () => {
-    const { usedSize, backingStorageSize = 0 } = await cdp.send('Runtime.getHeapUsage')
+    const { usedSize, backingStorageSize = 0 } = await page.send('Runtime.getHeapUsage')
     return usedSize + backingStorageSize
   }
-  await cdp.send('HeapProfiler.collectGarbage')
+  await page.send('HeapProfiler.collectGarbage')
   const idle = { heap: await heap(), tree: treeBytes() }
   const peak = { ...idle }
   let running = true

@@ -1,12 +1,10 @@
 // A device that computes nothing: Dawn's null backend, which checks every call but has no more than 512 MB, with host memory
-// in the place of its larger buffers. It keeps what is written to it, or copies it into one place over and over, as into a
-// driver's staging memory.
+// in the place of its larger buffers, and of those that are mapped to write. It keeps what is copied from the ones into the
+// others, or forgets it.
 import { createHash } from 'node:crypto'
 import { create, globals } from 'webgpu'
 
 const SMALL = 2 ** 20
-/** No chunk is larger. */
-const STAGING = 16 * 2 ** 20
 
 /** @returns {{ gpu: GPU, digest(): string }} digest of all that is kept in large buffers, in the order of their making */
 export function nullGpu({ keep = true } = {}) {
@@ -29,22 +27,30 @@ export function nullGpu({ keep = true } = {}) {
 }
 
 function standIn(device, buffers, keep) {
-  const staging = new Uint8Array(keep ? 0 : STAGING)
-  const { queue } = device
   const createBuffer = device.createBuffer.bind(device)
   device.createBuffer = (descriptor) => {
+    if (descriptor.usage & GPUBufferUsage.MAP_WRITE) return new Mapped(descriptor.size)
     if (descriptor.size <= SMALL) return zeroed(createBuffer, descriptor)
     const buffer = createBuffer({ ...descriptor, size: SMALL })
     buffers.set(buffer, new Uint8Array(keep ? descriptor.size : 0))
     return buffer
   }
+  const createCommandEncoder = device.createCommandEncoder.bind(device)
+  device.createCommandEncoder = (descriptor) => {
+    const encoder = createCommandEncoder(descriptor)
+    const copy = encoder.copyBufferToBuffer.bind(encoder)
+    encoder.copyBufferToBuffer = (source, from, target, to, size) => {
+      if (!(source instanceof Mapped)) return copy(source, from, target, to, size)
+      queue.writeBuffer(target, to, new Uint8Array(source.bytes, from, size))
+    }
+    return encoder
+  }
+  const { queue } = device
   const writeBuffer = queue.writeBuffer.bind(queue)
-  queue.writeBuffer = (buffer, offset, data, ...rest) => {
+  queue.writeBuffer = (buffer, offset, bytes) => {
     const kept = buffers.get(buffer)
-    if (!kept) return writeBuffer(buffer, offset, data, ...rest)
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    if (keep) kept.set(bytes, offset)
-    else staging.set(bytes)
+    if (!kept) return writeBuffer(buffer, offset, bytes)
+    if (keep) kept.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset)
   }
   const createBindGroup = device.createBindGroup.bind(device)
   device.createBindGroup = (descriptor) => {
@@ -55,6 +61,18 @@ function standIn(device, buffers, keep) {
     return createBindGroup({ ...descriptor, entries })
   }
   return device
+}
+
+/** A buffer of the host's that is always mapped: what is copied out of it is copied at once. */
+class Mapped {
+  /** @param {number} size */
+  constructor(size) {
+    this.bytes = new ArrayBuffer(size)
+  }
+  mapAsync = () => Promise.resolve()
+  getMappedRange = () => this.bytes
+  unmap() {}
+  destroy() {}
 }
 
 /** What is bound of a buffer that is smaller than it should be; nothing reads or writes it. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { RASTERISER_VARIANTS } from '../../../src/gpu/kernels/attention-rasteriser.js'
+import { DIRECT_VARIANTS } from '../../../src/gpu/kernels/attention-direct.js'
 import { ATTENTION_VARIANTS, attentionTiles } from '../../../src/gpu/kernels/attention.js'
 import type { Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
@@ -23,7 +23,7 @@ async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Floa
 }
 
 /** One variant of each shader file; the others differ in constants only. */
-const SHADERS: readonly string[] = ['4x4-32', '8x8-32', 'query-128']
+const SHADERS: readonly string[] = ['4x4-32', 'direct-16']
 
 /** Runs variants, which must agree to the last bit. */
 async function runAll(variants: readonly string[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {
@@ -126,7 +126,7 @@ it('gives an image the same bits alone, packed, and again, with every variant of
 
 it.each([
   ['GPU', ATTENTION_VARIANTS],
-  ['CPU', RASTERISER_VARIANTS],
+  ['CPU', DIRECT_VARIANTS],
 ])('offers every %s a variant for every head within the memory and threads that all devices have', (_, variants) => {
   for (let headSize = 4; headSize <= 256; headSize += 4) {
     const shapes = variants.map(({ shape }) => shape(headSize))
