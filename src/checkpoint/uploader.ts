@@ -12,6 +12,8 @@ import { UploadRing } from './upload-ring.js'
 
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
+/** Weights that lie as they were stored are looked at by so many bytes: while others come, not all at the end. */
+const LOOK_BYTES = 16 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
 const SIZE_STRIDE = 256
 
@@ -85,6 +87,8 @@ export class Uploader {
   readonly #size: GPUBuffer
   readonly #status: GPUBuffer
   readonly #ring: UploadRing
+  /** Written, and not looked at yet. */
+  #unseen: Window[] = []
 
   /** `forms`: of each destination that will be written. */
   static async open(gpu: Gpu, forms: readonly Pick<Destination, 'from' | 'to'>[]): Promise<Uploader> {
@@ -122,6 +126,7 @@ export class Uploader {
     if (to.from === to.to) {
       const { buffer, offset = 0 } = to.place
       await this.#ring.write(chunk.bytes, buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset)
+      this.#written(to, chunk.offset + chunk.bytes.length)
     } else {
       const most = to.scales ? STAGING_BYTES / 4 : STAGING_BYTES // scales take at most as much again
       for (let begin = 0; begin < chunk.bytes.length; begin += most) {
@@ -130,6 +135,12 @@ export class Uploader {
     }
     this.#gpu.check()
     throwIfAborted(signal, 'The load')
+  }
+
+  #written(to: Destination, bytes: number): void {
+    if (bytes < to.tensor.end - to.tensor.begin) return
+    this.#unseen.push(...windowsOf(to, this.#gpu.device.limits.maxStorageBufferBindingSize))
+    if (this.#unseen.reduce((sum, { size }) => sum + size, 0) >= LOOK_BYTES) this.#look()
   }
 
   /** One queue keeps the order: the staging buffer is read before the next chunk overwrites it. */
@@ -173,16 +184,14 @@ export class Uploader {
     pass.dispatchWorkgroups(...kernel.workgroups({ E }))
   }
 
-  /** Looks at what was written as it was stored, waits for all writes, and tells what is wrong with them. */
+  /** Waits for all writes, and tells what is wrong with what was written. */
   async finish(destinations: readonly Destination[]): Promise<Findings> {
     const { device, memory } = this.#gpu
-    const { MAP_READ, UNIFORM, COPY_DST } = GPUBufferUsage
+    const { MAP_READ, COPY_DST } = GPUBufferUsage
+    this.#look()
     const readback = memory.create('upload status readback', this.#status.size, MAP_READ | COPY_DST)
-    const windows = destinations.flatMap((to) => windowsOf(to, device.limits.maxStorageBufferBindingSize))
-    const sizes = memory.create('upload windows', (windows.length + 1) * SIZE_STRIDE, UNIFORM | COPY_DST)
     try {
       const encoder = device.createCommandEncoder({ label: 'upload status' })
-      this.#look(encoder, windows, sizes)
       encoder.copyBufferToBuffer(this.#status, 0, readback, 0, readback.size)
       device.queue.submit([encoder.finish()])
       await readback.mapAsync(GPUMapMode.READ)
@@ -193,12 +202,17 @@ export class Uploader {
       return findings
     } finally {
       memory.destroy(readback)
-      memory.destroy(sizes)
     }
   }
 
-  #look(encoder: GPUCommandEncoder, windows: readonly Window[], sizes: GPUBuffer): void {
+  #look(): void {
+    const { device, memory } = this.#gpu
+    const windows = this.#unseen.splice(0)
+    if (windows.length === 0) return
+    const { UNIFORM, COPY_DST } = GPUBufferUsage
+    const sizes = memory.create('upload windows', windows.length * SIZE_STRIDE, UNIFORM | COPY_DST)
     const all = new Uint32Array((windows.length * SIZE_STRIDE) / 4)
+    const encoder = device.createCommandEncoder({ label: 'finite' })
     const pass = encoder.beginComputePass({ label: 'finite' })
     windows.forEach(({ to, offset, size, words, first }, i) => {
       all.set([words, first, to.part], (i * SIZE_STRIDE) / 4)
@@ -206,7 +220,9 @@ export class Uploader {
       this.#dispatch(pass, to, { weights, size: { buffer: sizes, offset: i * SIZE_STRIDE, size: 16 } }, words)
     })
     pass.end()
-    this.#gpu.device.queue.writeBuffer(sizes, 0, all)
+    device.queue.writeBuffer(sizes, 0, all)
+    device.queue.submit([encoder.finish()])
+    memory.destroy(sizes) // when the device is done with it (WebGPU, 5.2.3)
   }
 
   dispose(): void {
