@@ -55,13 +55,16 @@ export async function uploadWeights(
     const scales =
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
-    const routing = placing.then((places) => route(weights, places, tensors, scales || new Map()))
+    const routing = placing.then((places) => {
+      return { places, destinations: route(weights, places, tensors, scales || new Map()) }
+    })
+    routing.catch(() => undefined) // heard of with the first chunk
     const write = async (chunk: TensorChunk): Promise<void> => {
-      const destinations = await routing
+      const { destinations } = await routing
       await (await opening).write(chunk, destinations.get(chunk.tensor), options.signal)
     }
     await checkpoint.stream(wanted(weights, tensors), write, options)
-    const [places, destinations] = [await placing, await routing]
+    const { places, destinations } = await routing
     const { notFinite, notF16 } = await (await opening).finish([...destinations.values()])
     if (notFinite) {
       // Other bytes may come next time; these never make weights.
