@@ -1,0 +1,66 @@
+/** A kernel that a driver refuses: the load ends with its name, does not go on downloading, and leaves no buffer. */
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { VisionEncoder } from '../../src/index.js'
+import { testGpu } from '../support/device.js'
+import { failure } from '../support/failure.js'
+import { fixtureBytes } from '../support/fixture.js'
+import { watchedDevice, type Watched } from '../support/watch.js'
+
+const gpu = await testGpu()
+const config = await fixtureBytes('tests/fixtures/models/siglip-f32/config.json')
+const weights = await fixtureBytes('tests/fixtures/models/siglip-f32/model.safetensors')
+let watched: Watched
+let stalled = 0
+
+/** A server whose answers of more than a header never end. */
+const stalling: typeof fetch = (input, init) => {
+  const address = input instanceof Request ? input.url : String(input)
+  const file = address.endsWith('/config.json') ? config : address.endsWith('/model.safetensors') ? weights : null
+  if (!file) return Promise.resolve(new Response(null, { status: 404 }))
+  const range = new Headers(init?.headers).get('range') ?? ''
+  const [, begin = '0', last = ''] = /bytes=(\d+)-(\d+)/.exec(range) ?? []
+  const end = Math.min(Number(last) + 1, file.byteLength)
+  const headers = { 'content-range': `bytes ${begin}-${end - 1}/${file.byteLength}`, etag: '"one"' }
+  if (Number(begin) < 10_000)
+    return Promise.resolve(new Response(file.slice(Number(begin), end), { status: 206, headers }))
+  stalled++
+  return Promise.resolve(new Response(new ReadableStream(), { status: 206, headers }))
+}
+
+beforeAll(async () => {
+  watched = await watchedDevice(gpu)
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe.each([
+  {
+    device: 'a GPU',
+    adapter: { vendor: 'acme', architecture: 'one', description: '', isFallbackAdapter: false },
+    reads: true,
+  },
+  {
+    device: 'a rasteriser',
+    adapter: { vendor: 'acme', architecture: '', description: '', isFallbackAdapter: true },
+    reads: false,
+  },
+])('on $device', ({ adapter, reads }) => {
+  test('the load ends at once, and nothing is left', async () => {
+    const { device, live } = watched
+    vi.spyOn(device, 'adapterInfo', 'get').mockReturnValue(adapter as GPUAdapterInfo)
+    const create = device.createComputePipelineAsync.bind(device)
+    vi.spyOn(device, 'createComputePipelineAsync').mockImplementation(async (descriptor) => {
+      if (descriptor.label?.startsWith('attention') !== true) return create(descriptor)
+      if (reads) await vi.waitFor(() => expect(stalled).toBeGreaterThan(0), 5000)
+      throw new Error('out of registers')
+    })
+    stalled = 0
+    const options = { device, precision: 'f32', positions: 'navit', cache: false, fetch: stalling } as const
+    const error = await failure(VisionEncoder.load('https://models.test/tower/', options), 'SHADER')
+    expect(error.message).toMatch(/attention.*out of registers/)
+    expect(stalled > 0).toBe(reads)
+    expect(live.size).toBe(0)
+  })
+})
