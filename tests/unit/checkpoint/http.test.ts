@@ -156,3 +156,19 @@ describe.each(CLIENTS)('by $client', ({ send }) => {
     })
   })
 })
+
+it.each([
+  { size: 2 ** 26, cache: 'default' },
+  { size: 2 ** 26 + 1, cache: 'no-store' },
+])("gives a browser's own cache what is small: of $size bytes, $cache", async ({ size, cache }) => {
+  const asked: (RequestCache | undefined)[] = []
+  const mine: typeof fetch = (_, init) => {
+    asked.push(init?.cache)
+    const range = new Headers(init?.headers).get('range') ?? ''
+    const [, begin = '0', last = '0'] = /(\d+)-(\d+)/.exec(range) ?? []
+    const headers = { 'content-range': `bytes ${begin}-${last}/${size}` }
+    return Promise.resolve(new Response(new Uint8Array(Number(last) - Number(begin) + 1), { status: 206, headers }))
+  }
+  await httpSource(new URL('https://models.test/f'), byFetch(mine)).read(8, 20)
+  expect(asked).toEqual(['default', cache])
+})

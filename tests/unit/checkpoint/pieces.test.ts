@@ -60,4 +60,16 @@ describe('pieces of', () => {
     }
     await expect(read()).rejects.toThrow('gone')
   })
+
+  it('bodies of one time share no buffer, though those of ended ones serve again', async () => {
+    const first = piecesOf(filling(70_001))
+    const buffers: unknown[] = []
+    for (let piece = await first.next(); piece; piece = await first.next()) buffers.push(piece.buffer.byteLength)
+    expect(new Set(buffers).size).toBe(1)
+    await first.next() // harmless
+    const two = [piecesOf(filling(70_001)), piecesOf(filling(70_001))]
+    const [a, b] = [await two[0]?.next(), await two[1]?.next()]
+    expect(a?.buffer).not.toBe(b?.buffer)
+    expect([a, b].map((piece) => Buffer.from(piece ?? []).equals(bytes.subarray(0, 70_001)))).toEqual([true, true])
+  })
 })
