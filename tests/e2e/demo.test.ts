@@ -182,7 +182,7 @@ test('opens again without a network, and is small', async () => {
     performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname),
   )
   // Code of the first view, in the page and its worker, as a server sends it; kernels of rasterisers are for no GPU.
-  const ofRasterisers = /(matmul-direct|attention-rasteriser|patch-embed-direct)-/
+  const ofRasterisers = /(matmul-direct|attention-direct|patch-embed-direct)-/
   const inWorker = page
     .workers()[0]
     ?.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname))

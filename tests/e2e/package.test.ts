@@ -24,7 +24,7 @@ const MAX_PACKED = 5.5e6
 const MAX_UNPACKED = 9e6
 
 /** What the software rasteriser of these tests loads besides, and what reads a PNG. */
-const NOT_ON_GPUS = ['matmul-direct', 'attention-rasteriser', 'patch-embed-direct', 'preprocess', 'fit', 'png']
+const NOT_ON_GPUS = ['matmul-direct', 'attention-direct', 'patch-embed-direct', 'preprocess', 'fit', 'png']
 
 const golden = goldenTensors(Uint8Array.from(readFileSync('weights/nano/expected.safetensors')).buffer)
 const [pixels, expected] = ['pixel_values.0', 'last_hidden_state.0'].map((name) => [...(golden.get(name) ?? [])])
