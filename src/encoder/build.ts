@@ -34,17 +34,18 @@ export async function buildExecutor(
   options: LoadOptions,
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, positions, tensors }, precision, options)
+  const kernels = missing(plan, pipelines)
+  // A rasteriser's compiler takes 130 MB for a kernel: there, they are given back before room is made for the weights.
+  const compiled = gpu.info.software ? await compile(gpu.device, kernels) : null
   // Compilers have few threads: the upload's own kernels go first, so that bytes are on their way while the network's compile.
   const uploader = openUpload(gpu, plan.weights, tensors)
-  const compiling = compile(gpu.device, missing(plan, pipelines))
-  // A rasteriser's compiler takes 130 MB for a kernel: there, they are given back before room is made for the weights.
-  if (gpu.info.software) await compiling
-  // Elsewhere, what is refused stops the download. Neither is left running behind a failure of the other.
+  const compiling = compiled ? Promise.resolve(compiled) : compile(gpu.device, kernels)
+  // What is refused stops the download. Neither is left running behind a failure of the other.
   const refused = new AbortController()
   compiling.catch(() => refused.abort())
   const signal = AbortSignal.any([refused.signal, ...(options.signal ? [options.signal] : [])])
   const reading = { signal, onProgress: progress.of(checkpoint), check }
-  const [uploaded, compiled] = await Promise.allSettled([
+  const [uploaded, ready] = await Promise.allSettled([
     uploadWeights(gpu, plan.weights, uploader, checkpoint, tensors, reading).then(async (places) => {
       await transpose(gpu, plan.weights, places)
       progress.uploaded()
@@ -53,9 +54,9 @@ export async function buildExecutor(
     compiling,
   ])
   gpu.check() // of a lost device, all else fails too
-  if (compiled.status === 'rejected') throw compiled.reason
+  if (ready.status === 'rejected') throw ready.reason
   if (uploaded.status === 'rejected') throw uploaded.reason
-  const all = new Map([...pipelines, ...compiled.value])
+  const all = new Map([...pipelines, ...ready.value])
   return { executor: new Executor(gpu, plan, config.patch, all, uploaded.value), precision, ...chosen }
 }
 
