@@ -93,6 +93,13 @@ test('the README is read in two minutes', () => {
   expect(readPage('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200)
 })
 
+test("the README's headers are the guide's, which are tested", () => {
+  const headersOf = (page: string) =>
+    new Set(readPage(page).match(/^(Content-Security-Policy|Access-Control-[\w-]+): .*$/gm))
+  expect(headersOf('README.md').size).toBe(3)
+  expect(headersOf('README.md')).toEqual(headersOf('docs/guide/embed.md'))
+})
+
 interface Link {
   readonly to: string
   /** From the root; the page itself for a link to one of its headings. */
