@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/device.js'
 /** Bytes that are on their way at once: `SLOTS` buffers of `SLOT_BYTES`. */
 const SLOTS = 3
 const SLOT_BYTES = 2 << 20
-/** What is smaller waits for no buffer: norms and biases, some megabytes in all. */
+/** What is smaller waits for no buffer: norms and biases, a megabyte of a tower. */
 const SMALL_BYTES = 1 << 16
 
 interface Slot {
@@ -18,18 +18,13 @@ interface Slot {
  */
 export class UploadRing {
   readonly #gpu: Gpu
-  readonly #slots: readonly Slot[]
   readonly #slotBytes: number
-  #turn = 0
+  /** The one that has waited longest is the first. */
+  readonly #slots: Slot[] = []
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
-    const { MAP_WRITE, COPY_SRC } = GPUBufferUsage
     this.#slotBytes = Math.min(SLOT_BYTES, gpu.device.limits.maxBufferSize)
-    this.#slots = Array.from({ length: SLOTS }, () => {
-      const buffer = gpu.memory.create('upload ring', this.#slotBytes, MAP_WRITE | COPY_SRC)
-      return { buffer, mapped: mapping(buffer) }
-    })
   }
 
   /** Resolves when all is on its way, in the queue's order: `SLOTS` pieces at most are not there yet. */
@@ -42,8 +37,7 @@ export class UploadRing {
     }
     for (let at = 0; at < bytes.length; at += this.#slotBytes) {
       const piece = bytes.subarray(at, at + this.#slotBytes)
-      const slot = this.#slots[this.#turn++ % SLOTS]
-      if (!slot) return
+      const slot = this.#next()
       await slot.mapped.catch((error: unknown) => {
         this.#gpu.check() // of a lost device, which has a name of its own
         throw error
@@ -55,6 +49,19 @@ export class UploadRing {
       device.queue.submit([encoder.finish()])
       slot.mapped = mapping(slot.buffer)
     }
+  }
+
+  #next(): Slot {
+    const oldest = this.#slots.length < SLOTS ? undefined : this.#slots.shift()
+    const slot = oldest ?? this.#make()
+    this.#slots.push(slot)
+    return slot
+  }
+
+  #make(): Slot {
+    const { MAP_WRITE, COPY_SRC } = GPUBufferUsage
+    const buffer = this.#gpu.memory.create('upload ring', this.#slotBytes, MAP_WRITE | COPY_SRC)
+    return { buffer, mapped: mapping(buffer) }
   }
 
   dispose(): void {

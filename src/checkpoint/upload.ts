@@ -5,7 +5,7 @@ import { scaleName } from '../model/layouts.js'
 import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
-import { Uploader, type Destination } from './uploader.js'
+import { Uploader, type Destination, type Part } from './uploader.js'
 
 /**
  * Weights lie in buffers of up to this size, or of their own where they are larger. Of larger buffers, software devices
@@ -18,30 +18,36 @@ export function weightFormat(dtype: string): WeightFormat | null {
   return dtype === 'F32' ? 'f32' : dtype === 'F16' ? 'f16' : dtype === 'BF16' ? 'bf16' : dtype === 'I8' ? 'i8' : null
 }
 
-/** Compiles what an upload of these weights needs. Its failure is told by `uploadWeights`. */
-export function openUpload(
+/** An upload that compiles what it needs, and waits for `uploadWeights`, which ends it. */
+export interface Upload {
+  /** Of each weight. */
+  readonly parts: readonly (readonly Part[])[]
+  /** Its failure is told by `uploadWeights`. */
+  readonly opening: Promise<Uploader>
+}
+
+/** @throws SovitError `TENSOR_MISSING` */
+export function beginUpload(
   gpu: Gpu,
   weights: readonly PlannedWeight[],
   tensors: ReadonlyMap<string, TensorInfo>,
-): Promise<Uploader> {
-  const opening = Uploader.open(
-    gpu,
-    weights.flatMap(({ parts, format }) => conversionsOf(parts, format, tensors)),
-  )
+): Upload {
+  const parts = partsOf(weights, tensors)
+  const opening = Uploader.open(gpu, parts.flat())
   opening.catch(() => undefined)
-  return opening
+  return { parts, opening }
 }
 
 /**
  * Streams the weights of a plan into GPU buffers, chunk by chunk: no more than a few chunks are ever held. `tensors` are
- * the checkpoint's, by canonical name. Reading begins while the device makes room and `opening` compiles.
+ * the checkpoint's, by canonical name. Reading begins while the device makes room and the upload's kernels compile.
  *
  * @throws SovitError `OUT_OF_MEMORY`, `BAD_WEIGHTS`, `F16_OVERFLOW`, `ABORTED`, and whatever the checkpoint throws; then no buffer is left.
  */
 export async function uploadWeights(
   gpu: Gpu,
   weights: readonly PlannedWeight[],
-  opening: Promise<Uploader>,
+  { parts, opening }: Upload,
   checkpoint: Checkpoint,
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
@@ -55,24 +61,20 @@ export async function uploadWeights(
     const scales =
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
-    const routing = placing.then((places) => {
-      return { places, destinations: route(weights, places, tensors, scales || new Map()) }
-    })
+    const routing = placing.then((places) => route(parts, places, scales || new Map()))
     routing.catch(() => undefined) // heard of with the first chunk
-    const write = async (chunk: TensorChunk): Promise<void> => {
-      const { destinations } = await routing
-      await (await opening).write(chunk, destinations.get(chunk.tensor), options.signal)
-    }
-    await checkpoint.stream(wanted(weights, tensors), write, options)
-    const { places, destinations } = await routing
-    const { notFinite, notF16 } = await (await opening).finish([...destinations.values()])
+    const write = async (chunk: TensorChunk): Promise<void> =>
+      (await opening).write(chunk, (await routing).get(chunk.tensor), options.signal)
+    const wanted = parts.flat().map(({ tensor }) => tensor)
+    await checkpoint.stream(wanted, write, options)
+    const { notFinite, notF16 } = await (await opening).finish(wanted)
     if (notFinite) {
       // Other bytes may come next time; these never make weights.
       await checkpoint.discard(notFinite)
       throw notFiniteError(notFinite, checkpoint)
     }
     if (notF16) throw overflowError(notF16)
-    return places
+    return await placing
   } catch (error) {
     await placing.catch(() => undefined)
     for (const buffer of buffers) gpu.memory.destroy(buffer)
@@ -110,50 +112,30 @@ function allocate(gpu: Gpu, weights: readonly PlannedWeight[], buffers: GPUBuffe
   })
 }
 
-/** How the parts of a weight are stored, and how the GPU gets them. */
-function conversionsOf(
-  parts: PlannedWeight['parts'],
-  to: WeightFormat,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): Pick<Destination, 'from' | 'to'>[] {
-  return parts.map(({ name }) => ({ from: weightFormat(tensors.get(name)?.dtype ?? '') ?? to, to }))
-}
-
-/** The tensors that the plan's weights are made of. */
-function wanted(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string, TensorInfo>): TensorInfo[] {
-  return weights.flatMap(({ parts }) =>
-    parts.map(({ name }) => {
+function partsOf(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string, TensorInfo>): Part[][] {
+  let part = 0
+  return weights.map(({ format, parts }) => {
+    let next = 0
+    return parts.map(({ name, shape }) => {
       const tensor = tensors.get(name)
-      if (!tensor || !weightFormat(tensor.dtype)) throw missing(name)
-      return tensor
-    }),
-  )
-}
-
-function missing(name: string): SovitError {
-  return new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
+      const from = tensor && weightFormat(tensor.dtype)
+      if (!from) throw new SovitError('TENSOR_MISSING', `The checkpoint lacks '${name}'.`)
+      const start = next
+      next += shape.reduce((product, size) => product * size, 1)
+      return { tensor, start, from, to: format, part: part++ }
+    })
+  })
 }
 
 function route(
-  weights: readonly PlannedWeight[],
+  parts: Upload['parts'],
   places: readonly GPUBufferBinding[],
-  tensors: ReadonlyMap<string, TensorInfo>,
   scales: ReadonlyMap<TensorInfo, Scales>,
-): Map<TensorInfo, Destination> {
-  const destinations = new Map<TensorInfo, Destination>()
-  for (const [index, weight] of weights.entries()) {
-    let start = 0
-    for (const { name, shape } of weight.parts) {
-      const tensor = tensors.get(name)
-      const from = tensor && weightFormat(tensor.dtype)
-      const place = places[index]
-      if (!tensor || !from || !place) throw missing(name)
-      const part = destinations.size
-      destinations.set(tensor, { tensor, place, start, from, to: weight.format, part, scales: scales.get(tensor) })
-      start += shape.reduce((product, size) => product * size, 1)
-    }
-  }
-  return destinations
+): ReadonlyMap<TensorInfo, Destination> {
+  const destinations = places.flatMap((place, i) =>
+    (parts[i] ?? []).map((part): Destination => ({ ...part, place, scales: scales.get(part.tensor) })),
+  )
+  return new Map(destinations.map((destination) => [destination.tensor, destination]))
 }
 
 /** Matrices of int8 that the plan wants in another form, each with its scales. */

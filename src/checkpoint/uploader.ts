@@ -21,17 +21,21 @@ const SIZE_STRIDE = 256
 const NOT_F16 = 1
 const NOT_FINITE = 2
 
-/** Where a tensor goes: a region of a weight's buffer, converted on the way when the two forms differ. */
-export interface Destination {
+/** A tensor's part in a weight, converted on the way when the two forms differ. */
+export interface Part {
   readonly tensor: TensorInfo
-  /** Of the weight that the tensor is a part of. */
-  readonly place: GPUBufferBinding
-  /** First element inside the place. */
+  /** First element inside the weight. */
   readonly start: number
   readonly from: WeightFormat
   readonly to: WeightFormat
   /** Number of this tensor among all, and its word in `status`. */
   readonly part: number
+}
+
+/** Where a tensor goes: a region of a weight's buffer. */
+export interface Destination extends Part {
+  /** Of the weight that the tensor is a part of. */
+  readonly place: GPUBufferBinding
   /** Of int8 that is converted. */
   readonly scales?: Scales
 }
@@ -90,17 +94,17 @@ export class Uploader {
   /** Written, and not looked at yet. */
   #unseen: Window[] = []
 
-  /** `forms`: of each destination that will be written. */
-  static async open(gpu: Gpu, forms: readonly Pick<Destination, 'from' | 'to'>[]): Promise<Uploader> {
+  /** `parts`: all that will be written. */
+  static async open(gpu: Gpu, parts: readonly Part[]): Promise<Uploader> {
     const conversions: Conversion[] = []
-    for (const { from, to } of forms) {
+    for (const { from, to } of parts) {
       if (conversions.some((entry) => entry.from === from && entry.to === to)) continue
       if (from === to) {
         if (from !== 'i8') conversions.push({ from, to, kernel: finite(from) })
       } else if (to === 'f32' || to === 'f16') conversions.push({ from, to, kernel: convert(from, to) })
     }
     const kernels = conversions.map(({ kernel }) => kernel)
-    return new Uploader(gpu, conversions, await compile(gpu.device, kernels), forms.length)
+    return new Uploader(gpu, conversions, await compile(gpu.device, kernels), parts.length)
   }
 
   private constructor(
@@ -184,8 +188,8 @@ export class Uploader {
     pass.dispatchWorkgroups(...kernel.workgroups({ E }))
   }
 
-  /** Waits for all writes, and tells what is wrong with what was written. */
-  async finish(destinations: readonly Destination[]): Promise<Findings> {
+  /** Waits for all writes, and tells what is wrong with what was written: `tensors`, by the numbers of their parts. */
+  async finish(tensors: readonly TensorInfo[]): Promise<Findings> {
     const { device, memory } = this.#gpu
     const { MAP_READ, COPY_DST } = GPUBufferUsage
     this.#look()
@@ -196,7 +200,7 @@ export class Uploader {
       device.queue.submit([encoder.finish()])
       await readback.mapAsync(GPUMapMode.READ)
       const status = new Uint32Array(readback.getMappedRange())
-      const first = (finding: number) => destinations[status.indexOf(finding)]?.tensor
+      const first = (finding: number) => tensors[status.indexOf(finding)]
       const findings = { notFinite: first(NOT_FINITE), notF16: first(NOT_F16) }
       this.#gpu.check()
       return findings

@@ -1,5 +1,5 @@
 import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
-import { openUpload, uploadWeights } from '../checkpoint/upload.js'
+import { beginUpload, uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
 import type { Plan } from '../graph/plan.js'
 import type { Arithmetic } from '../gpu/arithmetic.js'
@@ -38,7 +38,7 @@ export async function buildExecutor(
   // A rasteriser's compiler takes 130 MB for a kernel: there, they are given back before room is made for the weights.
   const compiled = gpu.info.software ? await compile(gpu.device, kernels) : null
   // Compilers have few threads: the upload's own kernels go first, so that bytes are on their way while the network's compile.
-  const uploader = openUpload(gpu, plan.weights, tensors)
+  const upload = beginUpload(gpu, plan.weights, tensors)
   const compiling = compiled ? Promise.resolve(compiled) : compile(gpu.device, kernels)
   // What is refused stops the download. Neither is left running behind a failure of the other.
   const refused = new AbortController()
@@ -46,7 +46,7 @@ export async function buildExecutor(
   const signal = AbortSignal.any([refused.signal, ...(options.signal ? [options.signal] : [])])
   const reading = { signal, onProgress: progress.of(checkpoint), check }
   const [uploaded, ready] = await Promise.allSettled([
-    uploadWeights(gpu, plan.weights, uploader, checkpoint, tensors, reading).then(async (places) => {
+    uploadWeights(gpu, plan.weights, upload, checkpoint, tensors, reading).then(async (places) => {
       await transpose(gpu, plan.weights, places)
       progress.uploaded()
       return places

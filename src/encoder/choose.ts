@@ -108,8 +108,8 @@ async function tuned(gpu: Gpu, plan: Plan, { tuning = true, signal }: LoadOption
   const flops = plan.steps.reduce((sum, { kernel }) => sum + kernel.flops(ONE_PICTURE), 0)
   const whereItPays = typeof tuning === 'boolean' || (tuning.largeOnly ?? false)
   // A software rasteriser compiles each candidate for a second, and the first is fastest on those there are.
-  const first = tuning === false || (whereItPays && (software || flops < WORTH_TUNING_FLOPS))
-  if (first) return { choices: new Map(), pipelines: new Map() }
+  const unmeasured = tuning === false || (whereItPays && (software || flops < WORTH_TUNING_FLOPS))
+  if (unmeasured) return { choices: new Map(), pipelines: new Map() }
   // A file of its own: small networks, and those who do not measure, need not load it.
   const { cacheStore, tune } = await import('../gpu/tuner.js')
   const distinct = [...new Set(plan.steps.map(({ alternatives }) => alternatives))]

@@ -9,14 +9,12 @@ export interface Pipeline {
 }
 
 /**
- * Compiles kernels in parallel, each WGSL text and each set of constants once; the longest first, as compilers have few
- * threads, and what they take for a long text is given back while the weights come.
+ * Compiles kernels in parallel, each WGSL text and each set of constants once.
  *
  * @throws SovitError `LIMIT` when the device's workgroups are too small, `SHADER` with the compiler's own words
  */
 export async function compile(device: GPUDevice, kernels: Iterable<Kernel>): Promise<ReadonlyMap<Kernel, Pipeline>> {
-  const longestFirst = [...new Set(kernels)].sort((a, b) => b.code.length - a.code.length)
-  const entries = longestFirst.map(async (kernel) => [kernel, await compileOne(device, kernel)] as const)
+  const entries = [...new Set(kernels)].map(async (kernel) => [kernel, await compileOne(device, kernel)] as const)
   // allSettled: nothing may still be compiling when the caller cleans up after a failure.
   const settled = await Promise.allSettled(entries)
   const failed = settled.find((result) => result.status === 'rejected')

@@ -7,6 +7,7 @@ import { testGpu } from '../support/device.js'
 import { fixtureBytes } from '../support/fixture.js'
 import { failure } from '../support/failure.js'
 import { MemoryCache } from '../support/memory-cache.js'
+import { rangeAnswer } from '../support/range-answer.js'
 
 const gpu = await testGpu()
 const inBrowser = typeof caches !== 'undefined'
@@ -21,14 +22,8 @@ let asked: string[] = []
 const hub: typeof fetch = (input, init) => {
   const file =
     /\/somebody\/tower\/resolve\/main\/([\w.]+)$/.exec(input instanceof Request ? input.url : String(input))?.[1] ?? ''
-  const range = new Headers(init?.headers).get('range') ?? ''
-  asked.push(`${file} ${range}`)
-  const bytes = files.get(file)
-  if (!bytes) return Promise.resolve(new Response('no such file', { status: 404 }))
-  const [, begin = '0', last = ''] = /bytes=(\d+)-(\d*)/.exec(range) ?? []
-  const end = last === '' ? bytes.byteLength : Math.min(Number(last) + 1, bytes.byteLength)
-  const headers = { 'content-range': `bytes ${begin}-${end - 1}/${bytes.byteLength}`, etag: '"one"' }
-  return Promise.resolve(new Response(bytes.slice(Number(begin), end), { status: 206, headers }))
+  asked.push(`${file} ${new Headers(init?.headers).get('range') ?? ''}`)
+  return Promise.resolve(rangeAnswer(files.get(file), init))
 }
 
 const load = (options: LoadOptions = {}) =>

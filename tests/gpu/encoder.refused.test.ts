@@ -4,27 +4,24 @@ import { VisionEncoder } from '../../src/index.js'
 import { testGpu } from '../support/device.js'
 import { failure } from '../support/failure.js'
 import { fixtureBytes } from '../support/fixture.js'
+import { rangeAnswer, rangeOf } from '../support/range-answer.js'
 import { watchedDevice, type Watched } from '../support/watch.js'
 
 const gpu = await testGpu()
 const config = await fixtureBytes('tests/fixtures/models/siglip-f32/config.json')
 const weights = await fixtureBytes('tests/fixtures/models/siglip-f32/model.safetensors')
+const headerEnd = 8 + Number(new DataView(weights).getBigUint64(0, true))
 let watched: Watched
 let stalled = 0
 
 /** A server whose answers of more than a header never end. */
 const stalling: typeof fetch = (input, init) => {
   const address = input instanceof Request ? input.url : String(input)
-  const file = address.endsWith('/config.json') ? config : address.endsWith('/model.safetensors') ? weights : null
-  if (!file) return Promise.resolve(new Response(null, { status: 404 }))
-  const range = new Headers(init?.headers).get('range') ?? ''
-  const [, begin = '0', last = ''] = /bytes=(\d+)-(\d+)/.exec(range) ?? []
-  const end = Math.min(Number(last) + 1, file.byteLength)
-  const headers = { 'content-range': `bytes ${begin}-${end - 1}/${file.byteLength}`, etag: '"one"' }
-  if (Number(begin) < 10_000)
-    return Promise.resolve(new Response(file.slice(Number(begin), end), { status: 206, headers }))
+  const file = address.endsWith('/config.json') ? config : address.endsWith('/model.safetensors') ? weights : undefined
+  const answer = rangeAnswer(file, init)
+  if (!file || rangeOf(file, init).begin < headerEnd) return Promise.resolve(answer)
   stalled++
-  return Promise.resolve(new Response(new ReadableStream(), { status: 206, headers }))
+  return Promise.resolve(new Response(new ReadableStream(), answer))
 }
 
 beforeAll(async () => {

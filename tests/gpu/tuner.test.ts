@@ -94,6 +94,11 @@ test('measures only the steps that are not remembered, the next time', async () 
   expect(JSON.parse(store.entries.get(key) ?? '')).not.toContain(null)
 })
 
+test('what is fastest on rasterisers, where nothing is measured, comes first', () => {
+  const variants = steps.filter(({ length }) => length > 1).map(([first]) => first.variant)
+  expect(variants).toEqual(['direct-16x16', 'direct-16', 'direct-16x16'])
+})
+
 test.each([
   ['is broken', 'not JSON'],
   ['names an unknown variant', JSON.stringify(['1x1', '1x1', '1x1'])],

@@ -33,7 +33,7 @@ export interface AttentionShape {
 const MAX_HEAD_SIZE = 256
 const THREADS = 256 // invocations of a workgroup that every device has
 /** Queries of a team of threads, in all generated files. */
-export const TEAM_ROWS = 8
+const TEAM_ROWS = 8
 
 /** Keys of a block: the order of sums, so the same in all variants; as many as leave room for the rest in 16 KiB. */
 export function blockKeys(D: number): number {
@@ -49,29 +49,37 @@ export interface RegisterTile {
   readonly columns: number
 }
 
-/**
- * Register tiles for `wanted` queries, or fewer where 256 invocations do not reach. `staged` keeps queries in workgroup
- * memory too, else they are left to the cache.
- */
-export function registerTiled(tile: RegisterTile, wanted: number, staged: boolean): AttentionVariant['shape'] {
+/** Register tiles for `wanted` queries, or fewer where 256 invocations do not reach. They read keys where they lie. */
+export function registerTiled(tile: RegisterTile, wanted: number): AttentionVariant['shape'] {
   const { name, code, rows, quads, columns } = tile
   // Follows the constants of the generated files.
   return (D) => {
-    const V = D / 4
     const keys = blockKeys(D)
     const parts = keys / 4 / quads
-    const team = Math.max((parts * TEAM_ROWS) / rows, Math.ceil(V / columns))
+    const team = Math.max((parts * TEAM_ROWS) / rows, Math.ceil(D / 4 / columns))
     const teams = Math.min(wanted / TEAM_ROWS, Math.floor(THREADS / team))
     const queries = TEAM_ROWS * teams
-    const vectors = (staged ? queries * V : 1) + keys * (V | 1) + (queries * keys) / 4
     return {
       name,
       code,
-      consts: { TEAMS: u32(teams), STAGE_QUERIES: String(staged) },
+      consts: { TEAMS: u32(teams) },
       queries,
       threads: team * teams,
-      workgroupBytes: 16 * vectors + 4 * queries * (parts + 2),
+      workgroupBytes: 4 * queries * (keys + parts + 2),
       accumulators: rows * quads * 4 + TEAM_ROWS * columns * 4 + rows * quads,
+    }
+  }
+}
+
+/** The same with keys and values in workgroup memory, and `queries` there too, which else are left to the cache. */
+function staged(tile: RegisterTile, wanted: number, queries: boolean): AttentionVariant['shape'] {
+  return (D) => {
+    const shape = registerTiled(tile, wanted)(D)
+    const vectors = (queries ? (shape.queries * D) / 4 : 1) + blockKeys(D) * ((D / 4) | 1)
+    return {
+      ...shape,
+      consts: { ...shape.consts, STAGE_QUERIES: String(queries) },
+      workgroupBytes: shape.workgroupBytes + 16 * vectors,
     }
   }
 }
@@ -80,9 +88,9 @@ const TILE_4X4: RegisterTile = { name: 'attention_4x4', code: attention4x4, rows
 
 /** Variants for a GPU, whose register files all hold 4x4 tiles; best guess first. */
 export const ATTENTION_VARIANTS: readonly AttentionVariant[] = [
-  { variant: '4x4-32-staged', shape: registerTiled(TILE_4X4, 32, true) },
-  { variant: '4x4-32', shape: registerTiled(TILE_4X4, 32, false) },
-  { variant: '4x4-64', shape: registerTiled(TILE_4X4, 64, false) },
+  { variant: '4x4-32-staged', shape: staged(TILE_4X4, 32, true) },
+  { variant: '4x4-32', shape: staged(TILE_4X4, 32, false) },
+  { variant: '4x4-64', shape: staged(TILE_4X4, 64, false) },
 ]
 
 /** Throws `SHADER` for heads that no attention kernel takes. */

@@ -2,8 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import puppeteer from 'puppeteer-core'
 import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../../scripts/browser.mjs'
-import { launch } from './cdp.mjs'
 
 const POLL_MS = 50
 
@@ -18,12 +18,20 @@ export function newProfile() {
  * @param {string} root of the server: `dist/` and `page.html` lie there
  */
 export async function openPage(root, profile) {
-  const program = findChromium()
-  if (!program) throw new Error(NO_CHROMIUM)
-  const page = await launch(program, CHROMIUM_FLAGS, profile)
+  const executablePath = findChromium()
+  if (!executablePath) throw new Error(NO_CHROMIUM)
+  const browser = await puppeteer.launch({
+    executablePath,
+    args: CHROMIUM_FLAGS,
+    userDataDir: profile,
+    // Else the page keeps the bodies of answers for an inspector: some 200 MB of a load, and 20 ms a request.
+    networkEnabled: false,
+  })
+  const page = await browser.newPage()
   await page.goto(`${root}page.html`)
+  const cdp = await page.createCDPSession()
   const adapter = await page.evaluate(prepare, `${root}dist/index.js`)
-  return { page, adapter, close: () => page.close() }
+  return { page, cdp, adapter, close: () => browser.close() }
 }
 
 /** In the page: imports the library, and has the GPU process started. */
@@ -56,12 +64,12 @@ async function download({ address, span: { file, begin, end } }) {
 }
 
 /** One load, with the peaks of the page's heap and array buffers and of the memory of all processes, above idle. */
-export async function measureLoad({ page }, task) {
+export async function measureLoad({ page, cdp }, task) {
   const heap = async () => {
-    const { usedSize, backingStorageSize = 0 } = await page.send('Runtime.getHeapUsage')
+    const { usedSize, backingStorageSize = 0 } = await cdp.send('Runtime.getHeapUsage')
     return usedSize + backingStorageSize
   }
-  await page.send('HeapProfiler.collectGarbage')
+  await cdp.send('HeapProfiler.collectGarbage')
   const idle = { heap: await heap(), tree: treeBytes() }
   const peak = { ...idle }
   let running = true
