@@ -55,7 +55,7 @@ async function openSharded(
     const shard = shards.get(file)
     if (shard) shardOf.set(tensor, shard)
   }
-  return new OpenCheckpoint(name, config, new Map(), shardOf, meter)
+  return new OpenCheckpoint(name, config, new Map(), [...shards.values()], shardOf, meter)
 }
 
 /** config.json beside the weights, or null. Beside a single file its absence, or a refusal to tell, is fine. */

@@ -22,7 +22,8 @@ export async function openFile(
   try {
     const { tensors, metadata } = await shard.header(signal)
     const config = metadata.has(RECORDED_CONFIG) ? null : await beside()
-    return new OpenCheckpoint(name, config, metadata, new Map([...tensors.keys()].map((key) => [key, shard])), meter)
+    const shardOf = new Map([...tensors.keys()].map((key) => [key, shard]))
+    return new OpenCheckpoint(name, config, metadata, [shard], shardOf, meter)
   } catch (error) {
     await shard.close()
     throw error
@@ -37,6 +38,8 @@ export class OpenCheckpoint implements Checkpoint {
     readonly source: string,
     readonly config: JsonObject | null,
     readonly metadata: ReadonlyMap<string, string>,
+    /** All, though no tensor may lie in one. */
+    private readonly shards: readonly Shard[],
     private readonly shardOf: ReadonlyMap<string, Shard>,
     private readonly meter: Meter,
   ) {
@@ -88,7 +91,7 @@ export class OpenCheckpoint implements Checkpoint {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...new Set(this.shardOf.values())].map((shard) => shard.close()))
+    await Promise.all(this.shards.map((shard) => shard.close()))
   }
 
   private async sourcesOf(tensors: readonly TensorInfo[]): Promise<ReadonlyMap<string, ByteSource>> {

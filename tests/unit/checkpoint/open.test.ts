@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
+import { openFile } from '../../../src/checkpoint/opened.js'
 import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { Checkpoint } from '../../../src/checkpoint/types.js'
 import type { ModelSource } from '../../../src/encoder/types.js'
@@ -268,6 +269,19 @@ describe('bad input', () => {
     )
     await checkpoint.close()
   })
+})
+
+it('a file without tensors is closed like any other', async () => {
+  const close = vi.fn()
+  const bytes = concat(encodeSafetensors([]))
+  const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin, end))
+  const source = { name: 'empty.safetensors', size: () => Promise.resolve(bytes.length), read, close }
+  const none = () => Promise.resolve(null)
+  const checkpoint = await openFile('empty', none, source, { bytes: 0, cached: 0 }, undefined)
+  expect(checkpoint.names).toEqual([])
+  expect(close).not.toHaveBeenCalled()
+  await checkpoint.close()
+  expect(close).toHaveBeenCalledOnce()
 })
 
 describe('broken indices', () => {
