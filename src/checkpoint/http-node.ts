@@ -1,11 +1,13 @@
 /**
- * Node's own client of http(s), which reads 836 MB in 0.7 s where its `fetch` takes 0.95 to 1.15. It asks as `fetch` does: with
- * the same redirects, encodings, and (by Node's global agents) proxies, and it shows HF_TOKEN to the hub alone.
+ * The client of http(s) in Node, faster than its `fetch`. It asks as `fetch` does: with the same redirects, encodings, and (by
+ * Node's global agents) proxies, and it shows HF_TOKEN to the hub alone. node:http asks first; of servers that answer plainly,
+ * all else is read straight from sockets.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { byFetch, type Send } from './http-ask.js'
 import { atHub, hubFetch, type HubSettings } from './hub.js'
+import { bodyLength, Sockets, type Reply, type SocketAgent } from './http-socket.js'
 import type { Pieces } from './pieces.js'
 
 /** As many as `fetch` follows (Fetch standard, 4.4). */
@@ -14,17 +16,33 @@ const REDIRECTS = [301, 302, 303, 307, 308]
 /** Bytes of a body that wait to be read, at most and roughly: the server is held up then. */
 const AHEAD_BYTES = 2 ** 18
 
-/** A module of Node, when first needed. Its name is a parameter, because bundlers for browsers resolve a literal one and fail. */
-const nodeModule = <T>(name: string): Promise<T> => import(/* @vite-ignore */ name) as Promise<T>
+/** What the requests of one load share. */
+interface Client {
+  readonly sockets: Sockets
+  /** Where a file was seen to come in parts, unencoded, and of a length known from the first: address without query. */
+  readonly plain: Set<string>
+}
+
+/**
+ * A module of Node, when first needed: as it is by then, since programs put other functions and agents into it. Its name is a
+ * parameter, because bundlers for browsers resolve a literal one and fail.
+ */
+const nodeModule = async <T>(name: string): Promise<T> =>
+  ((await import(/* @vite-ignore */ name)) as { default: T }).default
 
 /** The client for loads without a `fetch` of the caller's: the global one where a program has put its own in its place. */
 export function nodeClient(settings: HubSettings = process.env): Send {
   if (!isNodesOwn(globalThis.fetch)) return byFetch(hubFetch(settings))
+  const client: Client = { sockets: new Sockets(), plain: new Set() }
   return async (asked, headers, stop) => {
     const { url, authorization } = atHub(asked.href, settings)
-    const { message, at, redirected } = await follow(new URL(url), { ...headers, authorization }, stop)
-    const head = { status: message.statusCode ?? 0, headers: headersOf(message.headers), url: at.href, redirected }
-    return { head, pieces: piecesOf(await decoded(message)) }
+    const { reply, at, redirected } = await follow(client, new URL(url), { ...headers, authorization }, stop)
+    const { status, pieces } = reply
+    const named = {
+      get: (name: string) => reply.headers.get(name) ?? null,
+      has: (name: string) => reply.headers.has(name),
+    }
+    return { head: { status, headers: named, url: at.href, redirected }, pieces }
   }
 }
 
@@ -35,19 +53,17 @@ function isNodesOwn(fetch: unknown): boolean {
 }
 
 async function follow(
+  client: Client,
   url: URL,
   headers: Readonly<Record<string, string | undefined>>,
   stop: AbortSignal,
-): Promise<{ message: IncomingMessage; at: URL; redirected: boolean }> {
+): Promise<{ reply: Reply; at: URL; redirected: boolean }> {
   let { authorization } = headers
   let at = url
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
-    const message = await get(at, { ...headers, authorization }, stop)
-    const { location } = message.headers
-    if (!REDIRECTS.includes(message.statusCode ?? 0) || location === undefined) {
-      return { message, at, redirected: hops > 0 }
-    }
-    message.resume() // to its end, so that its connection serves again
+    const reply = await get(client, at, { ...headers, authorization }, stop)
+    const location = reply.headers.get('location')
+    if (!REDIRECTS.includes(reply.status) || location === undefined) return { reply, at, redirected: hops > 0 }
     const next = new URL(location, at)
     if (next.origin !== at.origin) authorization = undefined
     at = next
@@ -56,16 +72,48 @@ async function follow(
 }
 
 async function get(
+  { sockets, plain }: Client,
   url: URL,
   { authorization, ...others }: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+  stop: AbortSignal,
+): Promise<Reply> {
   if (!/^https?:$/.test(url.protocol)) throw new Error(`it redirects to ${url.protocol}, which is not http(s)`)
-  const { get: send } = await nodeModule<typeof import('node:http')>(`node:${url.protocol.slice(0, -1)}`)
+  const http = await nodeModule<typeof import('node:http')>(`node:${url.protocol.slice(0, -1)}`)
   // Encoded, positions in a body would be of other bytes.
   const own = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'node' }
-  const headers = { ...own, ...others, ...(authorization && { authorization }) }
-  signal.throwIfAborted()
+  const headers = Object.fromEntries(
+    Object.entries({ ...own, ...others, authorization }).filter((entry): entry is [string, string] => !!entry[1]),
+  )
+  const place = url.origin + url.pathname // addresses are signed anew for each request
+  if (plain.has(place) && opensPlainly(http, url)) {
+    const reply = await sockets.get(url, headers, http.globalAgent, stop)
+    if (reply) return reply
+    plain.delete(place)
+  }
+  const message = await getByHttp(http, url, headers, stop)
+  const reply = { status: message.statusCode ?? 0, headers: headersOf(message.headers) }
+  if (REDIRECTS.includes(reply.status)) {
+    message.resume() // to its end, so that its connection serves again
+    return { ...reply, pieces: null }
+  }
+  if (reply.status === 206 && bodyLength(reply) !== null) plain.add(place)
+  return { ...reply, pieces: piecesOf(await decoded(message)) }
+}
+
+/** Whether sockets of the global agent lead to the server: it is Node's own and knows of no proxy; and no password is asked. */
+function opensPlainly({ Agent, globalAgent }: typeof import('node:http'), { username, password }: URL): boolean {
+  const { constructor, options = {} }: SocketAgent = globalAgent
+  const proxied = 'proxyEnv' in options && options.proxyEnv // Node 24
+  return constructor === Agent && !proxied && username + password === ''
+}
+
+function getByHttp(
+  { get: send }: typeof import('node:http'),
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+): Promise<IncomingMessage> {
+  stop.throwIfAborted()
   return new Promise((resolve, reject) => {
     let message: IncomingMessage | undefined
     const request = send(url, { headers }, (answer) => {
@@ -73,7 +121,7 @@ async function get(
       resolve(answer)
     })
     request.on('error', reject)
-    signal.addEventListener('abort', () => {
+    stop.addEventListener('abort', () => {
       // What has come to its end is let go, so that its connection serves again.
       if (message?.complete) message.resume()
       else request.destroy()
@@ -82,12 +130,9 @@ async function get(
 }
 
 /** The first of headers that were sent twice: those that are looked at are of one value. */
-function headersOf(headers: IncomingHttpHeaders): Pick<Headers, 'get' | 'has'> {
-  const get = (name: string): string | null => {
-    const value = headers[name]
-    return (Array.isArray(value) ? value[0] : value) ?? null
-  }
-  return { get, has: (name) => name in headers }
+function headersOf(headers: IncomingHttpHeaders): ReadonlyMap<string, string> {
+  const first = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value] as const)
+  return new Map(first.filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
 /** The body as `fetch` would give it, of servers that encode whatever they are asked. */
