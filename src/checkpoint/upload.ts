@@ -1,17 +1,11 @@
 import { SovitError } from '../errors.js'
-import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
+import type { PlannedWeight, WeightFormat } from '../graph/weights.js'
 import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
-import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader, type Destination, type Part } from './uploader.js'
-
-/**
- * Weights lie in buffers of up to this size, or of their own where they are larger. Of larger buffers, software devices
- * commit all when the first bytes arrive.
- */
-const BUFFER_BYTES = 16 << 20
+import { WeightBuffers, type Place } from './weight-buffers.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -52,21 +46,26 @@ export async function uploadWeights(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
 ): Promise<readonly GPUBufferBinding[]> {
-  const buffers: GPUBuffer[] = []
-  const placing = allocating(gpu.device, 'the weights', () => allocate(gpu, weights, buffers))
-  placing.catch(() => undefined) // heard of below
+  const buffers = new WeightBuffers(gpu, weights)
+  // Rasterisers clear what they allocate, 0.5 s of a tower: each buffer is made for its first bytes there, while others come.
+  const making = gpu.info.software ? null : buffers.makeAll()
+  making?.catch(() => undefined) // heard of below
   try {
     const converted = convertedInt8(weights, tensors)
     // A file of its own: few checkpoints are int8, and f32 leaves them so.
     const scales =
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
-    const routing = placing.then((places) => route(parts, places, scales || new Map()))
-    routing.catch(() => undefined) // heard of with the first chunk
-    const write = async (chunk: TensorChunk): Promise<void> =>
-      (await opening).write(chunk, (await routing).get(chunk.tensor), options.signal)
+    const destinations = route(parts, buffers.places, scales || new Map())
+    const write = async (chunk: TensorChunk): Promise<void> => {
+      const to = destinations.get(chunk.tensor)
+      const uploader = await opening
+      await (making ?? to?.place.make())
+      await uploader.write(chunk, to, options.signal)
+    }
     const wanted = parts.flat().map(({ tensor }) => tensor)
     await checkpoint.stream(wanted, write, options)
+    await buffers.makeAll() // those of zeros alone, too
     const { notFinite, notF16 } = await (await opening).finish(wanted)
     if (notFinite) {
       // Other bytes may come next time; these never make weights.
@@ -74,10 +73,9 @@ export async function uploadWeights(
       throw notFiniteError(notFinite, checkpoint)
     }
     if (notF16) throw overflowError(notF16)
-    return await placing
+    return buffers.places.map(({ buffer, offset, size }) => ({ buffer, offset, size }))
   } catch (error) {
-    await placing.catch(() => undefined)
-    for (const buffer of buffers) gpu.memory.destroy(buffer)
+    await buffers.dispose()
     throw error
   } finally {
     await opening.then(
@@ -85,31 +83,6 @@ export async function uploadWeights(
       () => undefined,
     )
   }
-}
-
-/**
- * Room for each weight, side by side in few buffers, which are added to `buffers` as they are made: allocators round small
- * ones up to a power of two (Dawn, BuddyMemoryAllocator.cpp), which was 5% of all weights.
- */
-function allocate(gpu: Gpu, weights: readonly PlannedWeight[], buffers: GPUBuffer[]): GPUBufferBinding[] {
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
-  const most = Math.min(BUFFER_BYTES, gpu.device.limits.maxBufferSize)
-  const groups: { label: string; bytes: number; places: { offset: number; size: number }[] }[] = []
-  for (const weight of weights) {
-    const { label } = weight
-    const size = weightBytes(weight)
-    let group = groups.at(-1)
-    const offset = Math.ceil((group?.bytes ?? 0) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
-    if (!group || offset + size > most) groups.push((group = { label, bytes: 0, places: [] }))
-    const place = { offset: group.places.length > 0 ? offset : 0, size }
-    group.places.push(place)
-    group.bytes = place.offset + size
-  }
-  return groups.flatMap(({ label, bytes, places }) => {
-    const buffer = gpu.memory.create(label, bytes, usage)
-    buffers.push(buffer)
-    return places.map((place) => ({ buffer, ...place }))
-  })
 }
 
 function partsOf(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string, TensorInfo>): Part[][] {
@@ -129,7 +102,7 @@ function partsOf(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string,
 
 function route(
   parts: Upload['parts'],
-  places: readonly GPUBufferBinding[],
+  places: readonly Place[],
   scales: ReadonlyMap<TensorInfo, Scales>,
 ): ReadonlyMap<TensorInfo, Destination> {
   const destinations = places.flatMap((place, i) =>

@@ -6,14 +6,18 @@ import { convert } from '../gpu/kernels/convert.js'
 import { finite } from '../gpu/kernels/finite.js'
 import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
+import type * as Processor from './on-processor.js'
 import type { Scales } from './scales.js'
 import type { TensorChunk, TensorInfo } from './types.js'
 import { UploadRing } from './upload-ring.js'
+import type { Place } from './weight-buffers.js'
 
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
 /** Weights that lie as they were stored are looked at by so many bytes: while others come, not all at the end. */
 const LOOK_BYTES = 16 << 20
+/** Bytes that a rasteriser's processor makes ready at once. */
+const READY_BYTES = 1 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
 const SIZE_STRIDE = 256
 
@@ -35,7 +39,7 @@ export interface Part {
 /** Where a tensor goes: a region of a weight's buffer. */
 export interface Destination extends Part {
   /** Of the weight that the tensor is a part of. */
-  readonly place: GPUBufferBinding
+  readonly place: Place
   /** Of int8 that is converted. */
   readonly scales?: Scales
 }
@@ -70,7 +74,7 @@ function windowsOf(to: Destination, most: number): readonly Window[] {
   if (to.from !== to.to || to.from === 'i8') return []
   const step = Math.floor(most / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
   const windows: Window[] = []
-  const begin = (to.place.offset ?? 0) + to.start * ELEMENT_BYTES[to.to]
+  const begin = to.place.offset + to.start * ELEMENT_BYTES[to.to]
   const end = begin + to.tensor.end - to.tensor.begin
   for (let at = begin; at < end;) {
     const offset = Math.floor(at / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
@@ -93,27 +97,35 @@ export class Uploader {
   readonly #ring: UploadRing
   /** Written, and not looked at yet. */
   #unseen: Window[] = []
+  readonly #processor: typeof Processor | null
+  /** Of what the processor looked at: the first tensor that is not finite. */
+  #notFinite: TensorInfo | undefined
 
   /** `parts`: all that will be written. */
   static async open(gpu: Gpu, parts: readonly Part[]): Promise<Uploader> {
+    // A file of its own, as GPUs do without.
+    const processor = gpu.info.software ? await import('./on-processor.js') : null
     const conversions: Conversion[] = []
     for (const { from, to } of parts) {
+      if (processor?.isForProcessor(from, to)) continue
       if (conversions.some((entry) => entry.from === from && entry.to === to)) continue
       if (from === to) {
         if (from !== 'i8') conversions.push({ from, to, kernel: finite(from) })
       } else if (to === 'f32' || to === 'f16') conversions.push({ from, to, kernel: convert(from, to) })
     }
     const kernels = conversions.map(({ kernel }) => kernel)
-    return new Uploader(gpu, conversions, await compile(gpu.device, kernels), parts.length)
+    return new Uploader(gpu, processor, conversions, await compile(gpu.device, kernels), parts.length)
   }
 
   private constructor(
     gpu: Gpu,
+    processor: typeof Processor | null,
     conversions: readonly Conversion[],
     pipelines: ReadonlyMap<Kernel, Pipeline>,
     tensors: number,
   ) {
     this.#gpu = gpu
+    this.#processor = processor
     this.#conversions = conversions
     this.#pipelines = pipelines
     const { STORAGE, UNIFORM, COPY_DST, COPY_SRC } = GPUBufferUsage
@@ -127,8 +139,9 @@ export class Uploader {
   /** Resolves when the device is not far behind. */
   async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
     if (!to) return
-    if (to.from === to.to) {
-      const { buffer, offset = 0 } = to.place
+    if (this.#processor?.isForProcessor(to.from, to.to)) await this.#writeReady(this.#processor, chunk, to)
+    else if (to.from === to.to) {
+      const { buffer, offset } = to.place
       await this.#ring.write(chunk.bytes, buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset)
       this.#written(to, chunk.offset + chunk.bytes.length)
     } else {
@@ -139,6 +152,21 @@ export class Uploader {
     }
     this.#gpu.check()
     throwIfAborted(signal, 'The load')
+  }
+
+  async #writeReady(
+    { areFinite, inForm }: typeof Processor,
+    { tensor, bytes, offset }: TensorChunk,
+    { from, to, place, start }: Destination,
+  ): Promise<void> {
+    const size = ELEMENT_BYTES[to] / ELEMENT_BYTES[from]
+    let at = place.offset + start * ELEMENT_BYTES[to] + offset * size
+    for (let begin = 0; begin < bytes.length; begin += READY_BYTES) {
+      const ready = inForm(tensor.dtype, bytes.subarray(begin, begin + READY_BYTES), to)
+      if (!areFinite(ready, to)) this.#notFinite ??= tensor
+      await this.#ring.write(ready, place.buffer, at)
+      at += ready.length
+    }
   }
 
   #written(to: Destination, bytes: number): void {
@@ -155,8 +183,8 @@ export class Uploader {
     const target = ELEMENT_BYTES[to.to]
     const first = to.start + offset / ELEMENT_BYTES[to.from]
     const from = Math.floor((first * target) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
-    const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size ?? Infinity) - from
-    const result = { buffer: to.place.buffer, offset: (to.place.offset ?? 0) + from, size }
+    const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size) - from
+    const result = { buffer: to.place.buffer, offset: to.place.offset + from, size }
     await this.#ring.write(bytes, this.#staging, 0)
     if (to.scales)
       device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
@@ -201,7 +229,7 @@ export class Uploader {
       await readback.mapAsync(GPUMapMode.READ)
       const status = new Uint32Array(readback.getMappedRange())
       const first = (finding: number) => tensors[status.indexOf(finding)]
-      const findings = { notFinite: first(NOT_FINITE), notF16: first(NOT_F16) }
+      const findings = { notFinite: this.#notFinite ?? first(NOT_FINITE), notF16: first(NOT_F16) }
       this.#gpu.check()
       return findings
     } finally {
