@@ -57,6 +57,7 @@ export default defineConfig({
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
         'hash-thread': 'src/checkpoint/hash-thread.js',
+        'hash-worker': 'src/checkpoint/hash-worker.js',
       },
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.

@@ -62,6 +62,29 @@ fn key_at(tile: vec4u, at: u32, key: u32, i: u32) -> vec4f {
   key: (g, k) => `block[(part + ${g}u * PARTS + ${k}u * QUADS) * STRIDE + i]`,
   valueRows: '',
   value: (k, c) => `block[(4u * quad + ${k}u) * STRIDE + column${c}]`,
+  sums: (rows, quads) => each(rows, quads, (r, g) => `  var sum${r}${g} = 0.0;`),
+  mask: (rows, quads) => `${lines(quads, (g) => {
+    const valid = `first + 4u * (part + ${g}u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w)`
+    return `      let valid${g} = ${valid};\n${lines(rows, (r) => `      s${r}${g} = select(vec4f(LOWEST), s${r}${g}, valid${g});`)}`
+  })}
+${lines(rows, (r) => {
+  const all = range(quads).map((g) => `s${r}${g}`)
+  return `      maxima[(row + ${r}u) * PARTS + part] = max_of(${all.reduce((a, b) => `max(${a}, ${b})`)});`
+})}`,
+  weigh: (rows, quads) =>
+    lines(
+      rows,
+      (r) => `      let top${r} = vec4f(-tops[row + ${r}u]);
+      let shrink${r} = shrinks[row + ${r}u];
+${lines(
+  quads,
+  (g) => `      s${r}${g} = exp2(fma(s${r}${g}, vec4f(SCALE), top${r}));
+      sum${r}${g} = fma(sum${r}${g}, shrink${r}, add_up(s${r}${g}));
+      weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = s${r}${g};`,
+)}`,
+    ),
+  keepSums: (rows, quads) =>
+    each(rows, quads, (r, g) => `    weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = vec4f(sum${r}${g});`),
   stores: (columns) =>
     each(
       ROWS,
@@ -92,7 +115,36 @@ fn row_at(first: u32, row: u32, rows: u32, at: u32) -> u32 {
   key: (g, k) => `vec4f(qkv[key${g}${k} + i])`,
   valueRows: `${lines(4, (k) => `      let value${k} = row_at(tile.z, first + 4u * quad + ${k}u, tile.w, head + 2u * H * V);`)}\n`,
   value: (k, c) => `vec4f(qkv[value${k} + column${c}])`,
-  // One store in the text: SwiftShader compiles long code for each.
+  // What is done once for each block is looped over: SwiftShader compiles long code for each exponential, and each store.
+  sums: (rows, quads) => `  var s: array<vec4f, ${rows * quads}>; // scores of a query are neighbours
+  var sums: array<f32, ${rows * quads}>;`,
+  mask: (rows, quads) => `      s = array<vec4f, ${rows * quads}>(
+${lines(
+  rows,
+  (r) =>
+    `        ${range(quads)
+      .map((g) => `s${r}${g},`)
+      .join(' ')}`,
+)}
+      );
+      for (var r = 0u; r < ${rows}u; r++) {
+        var most = LOWEST;
+        for (var g = 0u; g < ${quads}u; g++) {
+          let valid = first + 4u * (part + g * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
+          s[r * ${quads}u + g] = select(vec4f(LOWEST), s[r * ${quads}u + g], valid);
+          most = max(most, max_of(s[r * ${quads}u + g]));
+        }
+        maxima[(row + r) * PARTS + part] = most;
+      }`,
+  weigh: (rows, quads) => `      for (var i = 0u; i < ${rows * quads}u; i++) {
+        let r = row + i / ${quads}u;
+        let p = exp2(fma(s[i], vec4f(SCALE), vec4f(-tops[r])));
+        sums[i] = fma(sums[i], shrinks[r], add_up(p));
+        weights[r * QUADS + part + i % ${quads}u * PARTS] = p;
+      }`,
+  keepSums: (rows, quads) => `    for (var i = 0u; i < ${rows * quads}u; i++) {
+      weights[(row + i / ${quads}u) * QUADS + part + i % ${quads}u * PARTS] = vec4f(sums[i]);
+    }`,
   stores: (columns) => `    var o = array<vec4f, ${ROWS * columns}>(
 ${lines(
   ROWS,
@@ -204,7 +256,7 @@ ${read.queryRows(rows)}
 ${read.begin}  for (var i = thread; i < QUERIES; i += THREADS) {
     tops[i] = LOWEST;
   }
-${each(rows, quads, (r, g) => `  var sum${r}${g} = 0.0;`)}
+${read.sums(rows, quads)}
 ${each(ROWS, columns, (r, c) => `  var o${r}${c} = vec4f();`)}
 
   for (var first = 0u; first < tile.w; first += KEYS) {
@@ -220,14 +272,7 @@ ${lines(quads, (g) => {
 ${lines(rows, (r) => `        s${r}${g} = add(s${r}${g}, q${r}, k${g});`)}`
 })}
       }
-${lines(quads, (g) => {
-  const valid = `first + 4u * (part + ${g}u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w)`
-  return `      let valid${g} = ${valid};\n${lines(rows, (r) => `      s${r}${g} = select(vec4f(LOWEST), s${r}${g}, valid${g});`)}`
-})}
-${lines(rows, (r) => {
-  const all = range(quads).map((g) => `s${r}${g}`)
-  return `      maxima[(row + ${r}u) * PARTS + part] = max_of(${all.reduce((a, b) => `max(${a}, ${b})`)});`
-})}
+${read.mask(rows, quads)}
     }
     workgroupBarrier();
 
@@ -237,17 +282,7 @@ ${read.stageValues}    for (var i = thread; i < QUERIES; i += THREADS) {
     workgroupBarrier();
 
     if (scores) {
-${lines(
-  rows,
-  (r) => `      let top${r} = vec4f(-tops[row + ${r}u]);
-      let shrink${r} = shrinks[row + ${r}u];
-${lines(
-  quads,
-  (g) => `      s${r}${g} = exp2(fma(s${r}${g}, vec4f(SCALE), top${r}));
-      sum${r}${g} = fma(sum${r}${g}, shrink${r}, add_up(s${r}${g}));
-      weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = s${r}${g};`,
-)}`,
-)}
+${read.weigh(rows, quads)}
     }
     workgroupBarrier();
 
@@ -265,7 +300,7 @@ ${lines(ROWS, (r) => `      o${r}${c} = add(o${r}${c}, p${r}, v${c});`)}`
 
   workgroupBarrier();
   if (scores) {
-${each(rows, quads, (r, g) => `    weights[(row + ${r}u) * QUADS + part + ${g}u * PARTS] = vec4f(sum${r}${g});`)}
+${read.keepSums(rows, quads)}
   }
   workgroupBarrier();
   for (var i = thread; i < QUERIES; i += THREADS) {

@@ -100,13 +100,34 @@ ${reader('table', 'TABLE', 'N')}`,
   },
 }
 
+/** Of one text for all shapes: a rasteriser compiles each for 0.2 s, and runs them no faster. */
+const AT_RUNTIME = [
+  ['K / 4u', 'size.y / 4u'],
+  ['N / 4u', 'size.z / 4u'],
+  ['Y_COLUMNS', '(size.w & ~3u)'],
+  ['EPILOGUE', '(size.w & 3u)'],
+]
+const atRuntime = (text) => AT_RUNTIME.reduce((all, [name, value]) => all.replaceAll(name, value), text)
+
+const MATMUL_AT_RUNTIME = {
+  ...OPERATIONS.matmul,
+  consts: OPERATIONS.matmul.consts.replaceAll(/^const (K|N|Y_COLUMNS|EPILOGUE) = .*\n/gm, ''),
+  bindings: OPERATIONS.matmul.bindings.replace(
+    '// P, 0, 0, 0',
+    '// P, K, N, columns of y (all but P multiples of 4) plus the epilogue',
+  ),
+  readers: atRuntime(OPERATIONS.matmul.readers),
+  epilogue: atRuntime(OPERATIONS.matmul.epilogue),
+  inner: atRuntime,
+}
+
 const NUMERICS = `// Numerics: products are added in increasing k to one f32 accumulator by fma, so the bits of an output depend neither on
 // the tile nor on how many rows there are. Rows and columns beyond the edge read the last valid one and are not stored.`
 
 /** Without workgroup memory: for software devices, where a barrier costs more than loads from the cache. */
-function direct({ formula, consts, bindings, readers, epilogue }, tile) {
+function direct({ formula, consts, bindings, readers, epilogue, inner = (text) => text }, tile) {
   const { rows, groups } = tile
-  return `${formula}
+  const head = `${formula}
 // Work: a thread computes ${rows} rows x ${4 * groups} columns; a workgroup is ${rows} rows, LANES threads side by side, so that x is
 // read once for all of its threads. No workgroup memory and no barrier: made for devices that run on a CPU.
 ${NUMERICS}
@@ -121,7 +142,10 @@ ${readers}
 
 ${epilogue}
 
-// Adds four products; w[k] holds weight k of four columns.
+`
+  return (
+    head +
+    inner(`// Adds four products; w[k] holds weight k of four columns.
 fn add(sum: vec4f, x: vec4f, w: mat4x4f) -> vec4f {
   return fma(x.wwww, w[3], fma(x.zzzz, w[2], fma(x.yyyy, w[1], fma(x.xxxx, w[0], sum))));
 }
@@ -159,7 +183,8 @@ ${lines(
     store(row + i / ${groups}u, n4 + i % ${groups}u * LANES, sums[i]);
   }
 }
-`
+`)
+  )
 }
 
 const NUMERICS_F16 = `// Numerics: products, and sums of K_STEP of them in increasing k, are f16 (twice as fast as f32 on most GPUs); each sum is
@@ -269,8 +294,8 @@ ${each(tile, (r, g) => {
 }
 
 const FILES = {
-  'matmul_direct_16x16.wgsl': direct(OPERATIONS.matmul, { rows: 16, groups: 4 }),
-  'matmul_direct_32x8.wgsl': direct(OPERATIONS.matmul, { rows: 32, groups: 2 }),
+  'matmul_direct_16x16.wgsl': direct(MATMUL_AT_RUNTIME, { rows: 16, groups: 4 }),
+  'matmul_direct_32x8.wgsl': direct(MATMUL_AT_RUNTIME, { rows: 32, groups: 2 }),
   'matmul_4x4.wgsl': staged(OPERATIONS.matmul, { rows: 4, groups: 1 }),
   'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
   'matmul_f16_4x4.wgsl': staged(OPERATIONS.matmul_f16, { rows: 4, groups: 1 }),
@@ -278,7 +303,7 @@ const FILES = {
   'matmul_matrix.wgsl': matrix('f16'),
   'matmul_matrix_f32.wgsl': matrix('f32'),
   'patch_embed.wgsl': staged(OPERATIONS.patch_embed, { rows: 4, groups: 1 }),
-  'patch_embed_direct.wgsl': direct(OPERATIONS.patch_embed, { rows: 16, groups: 2 }),
+  'patch_embed_direct.wgsl': direct(OPERATIONS.patch_embed, { rows: 8, groups: 1 }),
 }
 
 const checking = process.argv.includes('--check')

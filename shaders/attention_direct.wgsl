@@ -110,22 +110,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var i = thread; i < QUERIES; i += THREADS) {
     tops[i] = LOWEST;
   }
-  var sum00 = 0.0;
-  var sum01 = 0.0;
-  var sum10 = 0.0;
-  var sum11 = 0.0;
-  var sum20 = 0.0;
-  var sum21 = 0.0;
-  var sum30 = 0.0;
-  var sum31 = 0.0;
-  var sum40 = 0.0;
-  var sum41 = 0.0;
-  var sum50 = 0.0;
-  var sum51 = 0.0;
-  var sum60 = 0.0;
-  var sum61 = 0.0;
-  var sum70 = 0.0;
-  var sum71 = 0.0;
+  var s: array<vec4f, 16>; // scores of a query are neighbours
+  var sums: array<f32, 16>;
   var o00 = vec4f();
   var o01 = vec4f();
   var o02 = vec4f();
@@ -222,32 +208,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         s61 = add(s61, q6, k1);
         s71 = add(s71, q7, k1);
       }
-      let valid0 = first + 4u * (part + 0u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
-      s00 = select(vec4f(LOWEST), s00, valid0);
-      s10 = select(vec4f(LOWEST), s10, valid0);
-      s20 = select(vec4f(LOWEST), s20, valid0);
-      s30 = select(vec4f(LOWEST), s30, valid0);
-      s40 = select(vec4f(LOWEST), s40, valid0);
-      s50 = select(vec4f(LOWEST), s50, valid0);
-      s60 = select(vec4f(LOWEST), s60, valid0);
-      s70 = select(vec4f(LOWEST), s70, valid0);
-      let valid1 = first + 4u * (part + 1u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
-      s01 = select(vec4f(LOWEST), s01, valid1);
-      s11 = select(vec4f(LOWEST), s11, valid1);
-      s21 = select(vec4f(LOWEST), s21, valid1);
-      s31 = select(vec4f(LOWEST), s31, valid1);
-      s41 = select(vec4f(LOWEST), s41, valid1);
-      s51 = select(vec4f(LOWEST), s51, valid1);
-      s61 = select(vec4f(LOWEST), s61, valid1);
-      s71 = select(vec4f(LOWEST), s71, valid1);
-      maxima[(row + 0u) * PARTS + part] = max_of(max(s00, s01));
-      maxima[(row + 1u) * PARTS + part] = max_of(max(s10, s11));
-      maxima[(row + 2u) * PARTS + part] = max_of(max(s20, s21));
-      maxima[(row + 3u) * PARTS + part] = max_of(max(s30, s31));
-      maxima[(row + 4u) * PARTS + part] = max_of(max(s40, s41));
-      maxima[(row + 5u) * PARTS + part] = max_of(max(s50, s51));
-      maxima[(row + 6u) * PARTS + part] = max_of(max(s60, s61));
-      maxima[(row + 7u) * PARTS + part] = max_of(max(s70, s71));
+      s = array<vec4f, 16>(
+        s00, s01,
+        s10, s11,
+        s20, s21,
+        s30, s31,
+        s40, s41,
+        s50, s51,
+        s60, s61,
+        s70, s71,
+      );
+      for (var r = 0u; r < 8u; r++) {
+        var most = LOWEST;
+        for (var g = 0u; g < 2u; g++) {
+          let valid = first + 4u * (part + g * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
+          s[r * 2u + g] = select(vec4f(LOWEST), s[r * 2u + g], valid);
+          most = max(most, max_of(s[r * 2u + g]));
+        }
+        maxima[(row + r) * PARTS + part] = most;
+      }
     }
     workgroupBarrier();
 
@@ -257,70 +236,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
 
     if (scores) {
-      let top0 = vec4f(-tops[row + 0u]);
-      let shrink0 = shrinks[row + 0u];
-      s00 = exp2(fma(s00, vec4f(SCALE), top0));
-      sum00 = fma(sum00, shrink0, add_up(s00));
-      weights[(row + 0u) * QUADS + part + 0u * PARTS] = s00;
-      s01 = exp2(fma(s01, vec4f(SCALE), top0));
-      sum01 = fma(sum01, shrink0, add_up(s01));
-      weights[(row + 0u) * QUADS + part + 1u * PARTS] = s01;
-      let top1 = vec4f(-tops[row + 1u]);
-      let shrink1 = shrinks[row + 1u];
-      s10 = exp2(fma(s10, vec4f(SCALE), top1));
-      sum10 = fma(sum10, shrink1, add_up(s10));
-      weights[(row + 1u) * QUADS + part + 0u * PARTS] = s10;
-      s11 = exp2(fma(s11, vec4f(SCALE), top1));
-      sum11 = fma(sum11, shrink1, add_up(s11));
-      weights[(row + 1u) * QUADS + part + 1u * PARTS] = s11;
-      let top2 = vec4f(-tops[row + 2u]);
-      let shrink2 = shrinks[row + 2u];
-      s20 = exp2(fma(s20, vec4f(SCALE), top2));
-      sum20 = fma(sum20, shrink2, add_up(s20));
-      weights[(row + 2u) * QUADS + part + 0u * PARTS] = s20;
-      s21 = exp2(fma(s21, vec4f(SCALE), top2));
-      sum21 = fma(sum21, shrink2, add_up(s21));
-      weights[(row + 2u) * QUADS + part + 1u * PARTS] = s21;
-      let top3 = vec4f(-tops[row + 3u]);
-      let shrink3 = shrinks[row + 3u];
-      s30 = exp2(fma(s30, vec4f(SCALE), top3));
-      sum30 = fma(sum30, shrink3, add_up(s30));
-      weights[(row + 3u) * QUADS + part + 0u * PARTS] = s30;
-      s31 = exp2(fma(s31, vec4f(SCALE), top3));
-      sum31 = fma(sum31, shrink3, add_up(s31));
-      weights[(row + 3u) * QUADS + part + 1u * PARTS] = s31;
-      let top4 = vec4f(-tops[row + 4u]);
-      let shrink4 = shrinks[row + 4u];
-      s40 = exp2(fma(s40, vec4f(SCALE), top4));
-      sum40 = fma(sum40, shrink4, add_up(s40));
-      weights[(row + 4u) * QUADS + part + 0u * PARTS] = s40;
-      s41 = exp2(fma(s41, vec4f(SCALE), top4));
-      sum41 = fma(sum41, shrink4, add_up(s41));
-      weights[(row + 4u) * QUADS + part + 1u * PARTS] = s41;
-      let top5 = vec4f(-tops[row + 5u]);
-      let shrink5 = shrinks[row + 5u];
-      s50 = exp2(fma(s50, vec4f(SCALE), top5));
-      sum50 = fma(sum50, shrink5, add_up(s50));
-      weights[(row + 5u) * QUADS + part + 0u * PARTS] = s50;
-      s51 = exp2(fma(s51, vec4f(SCALE), top5));
-      sum51 = fma(sum51, shrink5, add_up(s51));
-      weights[(row + 5u) * QUADS + part + 1u * PARTS] = s51;
-      let top6 = vec4f(-tops[row + 6u]);
-      let shrink6 = shrinks[row + 6u];
-      s60 = exp2(fma(s60, vec4f(SCALE), top6));
-      sum60 = fma(sum60, shrink6, add_up(s60));
-      weights[(row + 6u) * QUADS + part + 0u * PARTS] = s60;
-      s61 = exp2(fma(s61, vec4f(SCALE), top6));
-      sum61 = fma(sum61, shrink6, add_up(s61));
-      weights[(row + 6u) * QUADS + part + 1u * PARTS] = s61;
-      let top7 = vec4f(-tops[row + 7u]);
-      let shrink7 = shrinks[row + 7u];
-      s70 = exp2(fma(s70, vec4f(SCALE), top7));
-      sum70 = fma(sum70, shrink7, add_up(s70));
-      weights[(row + 7u) * QUADS + part + 0u * PARTS] = s70;
-      s71 = exp2(fma(s71, vec4f(SCALE), top7));
-      sum71 = fma(sum71, shrink7, add_up(s71));
-      weights[(row + 7u) * QUADS + part + 1u * PARTS] = s71;
+      for (var i = 0u; i < 16u; i++) {
+        let r = row + i / 2u;
+        let p = exp2(fma(s[i], vec4f(SCALE), vec4f(-tops[r])));
+        sums[i] = fma(sums[i], shrinks[r], add_up(p));
+        weights[r * QUADS + part + i % 2u * PARTS] = p;
+      }
     }
     workgroupBarrier();
 
@@ -435,22 +356,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   workgroupBarrier();
   if (scores) {
-    weights[(row + 0u) * QUADS + part + 0u * PARTS] = vec4f(sum00);
-    weights[(row + 0u) * QUADS + part + 1u * PARTS] = vec4f(sum01);
-    weights[(row + 1u) * QUADS + part + 0u * PARTS] = vec4f(sum10);
-    weights[(row + 1u) * QUADS + part + 1u * PARTS] = vec4f(sum11);
-    weights[(row + 2u) * QUADS + part + 0u * PARTS] = vec4f(sum20);
-    weights[(row + 2u) * QUADS + part + 1u * PARTS] = vec4f(sum21);
-    weights[(row + 3u) * QUADS + part + 0u * PARTS] = vec4f(sum30);
-    weights[(row + 3u) * QUADS + part + 1u * PARTS] = vec4f(sum31);
-    weights[(row + 4u) * QUADS + part + 0u * PARTS] = vec4f(sum40);
-    weights[(row + 4u) * QUADS + part + 1u * PARTS] = vec4f(sum41);
-    weights[(row + 5u) * QUADS + part + 0u * PARTS] = vec4f(sum50);
-    weights[(row + 5u) * QUADS + part + 1u * PARTS] = vec4f(sum51);
-    weights[(row + 6u) * QUADS + part + 0u * PARTS] = vec4f(sum60);
-    weights[(row + 6u) * QUADS + part + 1u * PARTS] = vec4f(sum61);
-    weights[(row + 7u) * QUADS + part + 0u * PARTS] = vec4f(sum70);
-    weights[(row + 7u) * QUADS + part + 1u * PARTS] = vec4f(sum71);
+    for (var i = 0u; i < 16u; i++) {
+      weights[(row + i / 2u) * QUADS + part + i % 2u * PARTS] = vec4f(sums[i]);
+    }
   }
   workgroupBarrier();
   for (var i = thread; i < QUERIES; i += THREADS) {

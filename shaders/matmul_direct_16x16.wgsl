@@ -14,11 +14,7 @@ const GELU_TANH = 1u;
 const GELU_ERF = 2u;
 const RESIDUAL = 3u;
 
-const K = 1152u; // multiple of 4
-const N = 3456u; // multiple of 4
-const Y_COLUMNS = N; // columns of y, of which this may be a part
 const WEIGHT = BF16;
-const EPILOGUE = BIAS;
 alias In = f32; // element of x: f32, f16
 alias Out = f32; // element of y: f32, f16
 const LANES = 8u;
@@ -28,15 +24,15 @@ const LANES = 8u;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>; // [N], then the scales [N] of weights that are int8
 @group(0) @binding(3) var<storage, read> residual: array<vec4f>; // [P,Y_COLUMNS] for its epilogue, else anything
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Out>>; // [P,Y_COLUMNS]
-@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, 0, 0, 0
+@group(0) @binding(5) var<uniform> size: vec4<u32>; // P, K, N, columns of y (all but P multiples of 4) plus the epilogue
 
 fn left_at(row: u32, k4: u32) -> vec4f {
-  return vec4f(x[row * (K / 4u) + k4]);
+  return vec4f(x[row * (size.y / 4u) + k4]);
 }
 
 // Values 4·i4 .. 4·i4+3 of a row of weight. bf16 is the upper half of an f32: a shift unpacks it exactly.
 fn weight_at(row: u32, i4: u32) -> vec4f {
-  let i = row * (K / 4u) + i4;
+  let i = row * (size.y / 4u) + i4;
   if (WEIGHT == I8) {
     let codes = select(weight[i / 2u].x, weight[i / 2u].y, i % 2u == 1u);
     return vec4f(bitcast<vec4i>(vec4u(codes) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
@@ -65,14 +61,14 @@ fn erf(v: vec4f) -> vec4f {
 
 // tanh overflows to NaN on real drivers beyond 88 (gpuweb issue 4458), so its argument is clamped: tanh(15) is 1 in f32.
 fn finish(v: vec4f, i: u32) -> vec4f {
-  if (EPILOGUE == RESIDUAL) {
+  if ((size.w & 3u) == RESIDUAL) {
     return v + residual[i];
   }
-  if (EPILOGUE == GELU_TANH) {
+  if ((size.w & 3u) == GELU_TANH) {
     let u = 0.7978845608028654 * fma(0.044715 * v * v, v, v);
     return 0.5 * v * (1.0 + tanh(clamp(u, vec4f(-15.0), vec4f(15.0))));
   }
-  if (EPILOGUE == GELU_ERF) {
+  if ((size.w & 3u) == GELU_ERF) {
     return 0.5 * v * (1.0 + erf(v * 0.7071067811865476));
   }
   return v;
@@ -80,14 +76,14 @@ fn finish(v: vec4f, i: u32) -> vec4f {
 
 fn biased(sum: vec4f, n4: u32) -> vec4f {
   if (WEIGHT == I8) {
-    return fma(sum, bias[N / 4u + n4], bias[n4]);
+    return fma(sum, bias[size.z / 4u + n4], bias[n4]);
   }
   return sum + bias[n4];
 }
 
 fn store(row: u32, n4: u32, sum: vec4f) {
-  if (row < size.x && n4 < N / 4u) {
-    let i = row * (Y_COLUMNS / 4u) + n4;
+  if (row < size.x && n4 < size.z / 4u) {
+    let i = row * ((size.w & ~3u) / 4u) + n4;
     y[i] = vec4<Out>(finish(biased(sum, n4), i));
   }
 }
@@ -98,7 +94,7 @@ fn add(sum: vec4f, x: vec4f, w: mat4x4f) -> vec4f {
 }
 
 fn weights_at(n4: u32, k4: u32) -> mat4x4f {
-  let n = 4u * min(n4, N / 4u - 1u);
+  let n = 4u * min(n4, size.z / 4u - 1u);
   return transpose(mat4x4f(weight_at(n, k4), weight_at(n + 1u, k4), weight_at(n + 2u, k4), weight_at(n + 3u, k4)));
 }
 
@@ -171,7 +167,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var s151 = vec4f();
   var s152 = vec4f();
   var s153 = vec4f();
-  for (var k4 = 0u; k4 < K / 4u; k4++) {
+  for (var k4 = 0u; k4 < size.y / 4u; k4++) {
     let x0 = left_at(min(row + 0u, last), k4);
     let x1 = left_at(min(row + 1u, last), k4);
     let x2 = left_at(min(row + 2u, last), k4);

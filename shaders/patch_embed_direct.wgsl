@@ -1,6 +1,6 @@
 // y[P,C] = im2col(pixels)[P,3p²] · weight[C,3p²]ᵀ + bias[C] + table[row(P),C]   a convolution whose stride is its kernel
 // Column k = (plane · p + i) · p + j of the left matrix is gathered from the pictures while tiles are loaded.
-// Work: a thread computes 16 rows x 8 columns; a workgroup is 16 rows, LANES threads side by side, so that x is
+// Work: a thread computes 8 rows x 4 columns; a workgroup is 8 rows, LANES threads side by side, so that x is
 // read once for all of its threads. No workgroup memory and no barrier: made for devices that run on a CPU.
 // Numerics: products are added in increasing k to one f32 accumulator by fma, so the bits of an output depend neither on
 // the tile nor on how many rows there are. Rows and columns beyond the edge read the last valid one and are not stored.
@@ -82,41 +82,17 @@ fn weights_at(n4: u32, k4: u32) -> mat4x4f {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = workgroup.y * 16u;
+  let row = workgroup.y * 8u;
   let last = size.x - 1u;
-  let n4 = workgroup.x * (LANES * 2u) + lane;
+  let n4 = workgroup.x * (LANES * 1u) + lane;
   var s00 = vec4f();
-  var s01 = vec4f();
   var s10 = vec4f();
-  var s11 = vec4f();
   var s20 = vec4f();
-  var s21 = vec4f();
   var s30 = vec4f();
-  var s31 = vec4f();
   var s40 = vec4f();
-  var s41 = vec4f();
   var s50 = vec4f();
-  var s51 = vec4f();
   var s60 = vec4f();
-  var s61 = vec4f();
   var s70 = vec4f();
-  var s71 = vec4f();
-  var s80 = vec4f();
-  var s81 = vec4f();
-  var s90 = vec4f();
-  var s91 = vec4f();
-  var s100 = vec4f();
-  var s101 = vec4f();
-  var s110 = vec4f();
-  var s111 = vec4f();
-  var s120 = vec4f();
-  var s121 = vec4f();
-  var s130 = vec4f();
-  var s131 = vec4f();
-  var s140 = vec4f();
-  var s141 = vec4f();
-  var s150 = vec4f();
-  var s151 = vec4f();
   for (var k4 = 0u; k4 < K / 4u; k4++) {
     let x0 = left_at(min(row + 0u, last), k4);
     let x1 = left_at(min(row + 1u, last), k4);
@@ -126,14 +102,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let x5 = left_at(min(row + 5u, last), k4);
     let x6 = left_at(min(row + 6u, last), k4);
     let x7 = left_at(min(row + 7u, last), k4);
-    let x8 = left_at(min(row + 8u, last), k4);
-    let x9 = left_at(min(row + 9u, last), k4);
-    let x10 = left_at(min(row + 10u, last), k4);
-    let x11 = left_at(min(row + 11u, last), k4);
-    let x12 = left_at(min(row + 12u, last), k4);
-    let x13 = left_at(min(row + 13u, last), k4);
-    let x14 = left_at(min(row + 14u, last), k4);
-    let x15 = left_at(min(row + 15u, last), k4);
     let w0 = weights_at(n4 + 0u * LANES, k4);
     s00 = add(s00, x0, w0);
     s10 = add(s10, x1, w0);
@@ -143,52 +111,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s50 = add(s50, x5, w0);
     s60 = add(s60, x6, w0);
     s70 = add(s70, x7, w0);
-    s80 = add(s80, x8, w0);
-    s90 = add(s90, x9, w0);
-    s100 = add(s100, x10, w0);
-    s110 = add(s110, x11, w0);
-    s120 = add(s120, x12, w0);
-    s130 = add(s130, x13, w0);
-    s140 = add(s140, x14, w0);
-    s150 = add(s150, x15, w0);
-    let w1 = weights_at(n4 + 1u * LANES, k4);
-    s01 = add(s01, x0, w1);
-    s11 = add(s11, x1, w1);
-    s21 = add(s21, x2, w1);
-    s31 = add(s31, x3, w1);
-    s41 = add(s41, x4, w1);
-    s51 = add(s51, x5, w1);
-    s61 = add(s61, x6, w1);
-    s71 = add(s71, x7, w1);
-    s81 = add(s81, x8, w1);
-    s91 = add(s91, x9, w1);
-    s101 = add(s101, x10, w1);
-    s111 = add(s111, x11, w1);
-    s121 = add(s121, x12, w1);
-    s131 = add(s131, x13, w1);
-    s141 = add(s141, x14, w1);
-    s151 = add(s151, x15, w1);
   }
-  // A loop, because the epilogue written out 32 times takes seconds to compile.
-  var sums = array<vec4f, 32>(
-    s00, s01,
-    s10, s11,
-    s20, s21,
-    s30, s31,
-    s40, s41,
-    s50, s51,
-    s60, s61,
-    s70, s71,
-    s80, s81,
-    s90, s91,
-    s100, s101,
-    s110, s111,
-    s120, s121,
-    s130, s131,
-    s140, s141,
-    s150, s151,
+  // A loop, because the epilogue written out 8 times takes seconds to compile.
+  var sums = array<vec4f, 8>(
+    s00,
+    s10,
+    s20,
+    s30,
+    s40,
+    s50,
+    s60,
+    s70,
   );
-  for (var i = 0u; i < 32u; i++) {
-    store(row + i / 2u, n4 + i % 2u * LANES, sums[i]);
+  for (var i = 0u; i < 8u; i++) {
+    store(row + i / 1u, n4 + i % 1u * LANES, sums[i]);
   }
 }

@@ -1,4 +1,4 @@
-import type { RunSizes, Kernel } from '../gpu/kernel.js'
+import { sizeTable, type Kernel, type RunSizes } from '../gpu/kernel.js'
 import { KernelCatalog, type KernelTraits } from '../gpu/catalog.js'
 import { attentionTiles } from '../gpu/kernels/attention.js'
 import type { Epilogue } from '../gpu/kernels/matmul.js'
@@ -34,10 +34,9 @@ export async function towerWork(
   const { width: C, mlp: F, patch, table: S, eps, heads, headSize } = config
   const P = side * side
   const weight = precision === 'f32' ? 'bf16' : 'f16'
-  const size = Uint32Array.of(P, 0, 0, 0)
   const catalogs = await Promise.all(traits.map((one) => KernelCatalog.open(one)))
   const all = (offer: (catalog: KernelCatalog) => readonly Kernel[]): Kernel[] => distinct(catalogs.flatMap(offer))
-  const rows = (kernel: Kernel): Candidate => ({ kernel, run: { P }, data: { size } })
+  const rows = (kernel: Kernel): Candidate => ({ kernel, run: { P }, data: { size: sizeTable(P, kernel) } })
   const product = (step: string, K: number, N: number, epilogue: Epilogue): Work => {
     const output = epilogue === 'residual' ? 'f32' : precision
     const spec = { K, N, weight, input: precision, output, epilogue } as const

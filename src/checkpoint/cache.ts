@@ -16,7 +16,7 @@ import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
 import { openStore, type ChunkStore } from './cache-stores.js'
-import { hashSpans, sha256 } from './hash.js'
+import { hashSpans } from './hash.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
 /** What is remembered of a file: null when the server has none of that name. */
@@ -52,7 +52,12 @@ class Keeper {
   async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
     const found = await this.attempt(() => this.store?.get(key, into) ?? null)
     if (!found) return null
-    if ((await sha256(found.bytes)) === found.hash) return found.bytes
+    const { bytes, hashes } = await hashSpans(
+      found.bytes,
+      [[0, found.bytes.length]],
+      found.bytes.buffer === into?.buffer,
+    )
+    if (hashes[0] === found.hash) return bytes
     this.say('bytes in it were damaged')
     await this.attempt(() => this.store?.delete(key))
     return null
@@ -165,7 +170,8 @@ class CachedFile implements ByteSource {
     const { size, prefix } = await this.#identify(signal)
     if (end > size) throw truncated(this.name, end, size)
     if (begin === end) return new Uint8Array(0)
-    const room = into.subarray(0, end - begin)
+    const most = into.length
+    let room = into.subarray(0, end - begin)
     const key = `${prefix}${begin}-${end}`
     const kept = await this.keeper.get(key, room)
     throwIfAborted(signal, `Reading ${this.name}`)
@@ -173,6 +179,7 @@ class CachedFile implements ByteSource {
       this.keeper.meter.cached += kept.length
       return kept
     }
+    if (room.length === 0) room = new Uint8Array(most).subarray(0, end - begin) // it was moved to be hashed, and is damaged
     await this.#confirm(signal)
     if (this.sequential()) await turn
     const bytes = await this.source.read(begin, end, signal, room)

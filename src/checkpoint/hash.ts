@@ -1,3 +1,4 @@
+import type { Hash } from './hash-jobs.js'
 import { inNode } from './in-node.js'
 
 /** A run of bytes [begin, end). */
@@ -17,11 +18,17 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
 }
 
 /**
- * Hashes spans of bytes. In Node, those that are `movable` are hashed on a thread of its own, to which their buffer is moved
- * and back: WebCrypto copies all bytes first, on the thread that also reads the network. The given buffer is empty then.
+ * Hashes spans of bytes. Those that are `movable` are hashed on a thread of its own, to which their buffer is moved and back:
+ * WebCrypto copies all bytes, and in Chromium hashes them, on the thread that also reads the network. The given buffer is empty
+ * then.
  */
 export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movable: boolean): Promise<Hashed> {
-  const thread = inNode && movable && (await (await import('./hash-node.js')).hashThread())
+  const thread = movable && (await hashThread())
   if (thread) return thread(bytes, spans)
   return { bytes, hashes: await Promise.all(spans.map(([begin, end]) => sha256(bytes.subarray(begin, end)))) }
+}
+
+/** A file of its own for each, as bytes that cannot be moved need none. */
+async function hashThread(): Promise<Hash | null> {
+  return inNode ? (await import('./hash-node.js')).nodeThread() : (await import('./hash-page.js')).pageThread()
 }

@@ -35,11 +35,9 @@ export async function buildExecutor(
 ): Promise<BuiltExecutor> {
   const { plan, pipelines, ...chosen } = await choosePlan(gpu, { config, positions, tensors }, precision, options)
   const kernels = missing(plan, pipelines)
-  // A rasteriser's compiler takes 130 MB for a kernel: there, they are given back before room is made for the weights.
-  const compiled = gpu.info.software ? await compile(gpu.device, kernels) : null
   // Compilers have few threads: the upload's own kernels go first, so that bytes are on their way while the network's compile.
   const upload = beginUpload(gpu, plan.weights, tensors)
-  const compiling = compiled ? Promise.resolve(compiled) : compile(gpu.device, kernels)
+  const compiling = compile(gpu.device, kernels)
   // What is refused stops the download. Neither is left running behind a failure of the other.
   const refused = new AbortController()
   compiling.catch(() => refused.abort())

@@ -65,12 +65,16 @@ export class KernelCatalog {
     const fit = kernels.filter((one) => one.workgroupBytes <= workgroupBytes && one.invocations <= invocations)
     const [first, ...others] = fit.length > 0 ? fit : kernels
     if (!first) throw new SovitError('SHADER', 'There is no kernel for this step.')
-    const known = this.#known.find(([one]) => one.code === first.code && equal(one.dims, first.dims))
+    const known = this.#known.find(([one]) => isSame(one, first))
     if (known) return known
     const fresh: Alternatives = [first, ...others]
     this.#known.push(fresh)
     return fresh
   }
+}
+
+function isSame(a: Kernel, b: Kernel): boolean {
+  return a.code === b.code && String(a.sizes) === String(b.sizes) && equal(a.dims, b.dims)
 }
 
 function equal(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {

@@ -34,6 +34,8 @@ export interface Kernel {
   readonly bindings: readonly Binding[]
   /** Sizes fixed when the kernel was specialised (K, N, C, …). */
   readonly dims: RunSizes
+  /** Words 1 to 3 of its binding `size`, behind P: what tells texts apart that are the same, and compiled once. */
+  readonly sizes?: readonly [number, number, number]
   /** Bytes of workgroup memory, and invocations of one workgroup: checked against the device's limits. */
   readonly workgroupBytes: number
   readonly invocations: number
@@ -80,6 +82,11 @@ export function specialise(code: string, values: Specialisation): string {
 function replaceOnce(code: string, pattern: RegExp, value: string, name: string): string {
   if (!pattern.test(code)) throw new SovitError('SHADER', `The shader declares no top-level '${name}' to specialise.`)
   return code.replace(pattern, (_match, head: string) => `${head}${value};`)
+}
+
+/** What a kernel's binding `size` holds for `rows`, its P. */
+export function sizeTable(rows: number, { sizes = [0, 0, 0] }: Pick<Kernel, 'sizes'>): Uint32Array<ArrayBuffer> {
+  return new Uint32Array([rows, ...sizes])
 }
 
 /** Bytes of a binding for the sizes of one run, rounded up to whole 32-bit words. */

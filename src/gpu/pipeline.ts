@@ -14,7 +14,13 @@ export interface Pipeline {
  * @throws SovitError `LIMIT` when the device's workgroups are too small, `SHADER` with the compiler's own words
  */
 export async function compile(device: GPUDevice, kernels: Iterable<Kernel>): Promise<ReadonlyMap<Kernel, Pipeline>> {
-  const entries = [...new Set(kernels)].map(async (kernel) => [kernel, await compileOne(device, kernel)] as const)
+  const texts = new Map<string, ReturnType<typeof compileOne>>()
+  const entries = [...new Set(kernels)].map(async (kernel) => {
+    const text = kernel.code + JSON.stringify(kernel.constants)
+    const compiling = texts.get(text) ?? compileOne(device, kernel)
+    texts.set(text, compiling)
+    return [kernel, { ...(await compiling), kernel }] as const
+  })
   // allSettled: nothing may still be compiling when the caller cleans up after a failure.
   const settled = await Promise.allSettled(entries)
   const failed = settled.find((result) => result.status === 'rejected')

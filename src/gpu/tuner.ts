@@ -3,7 +3,7 @@ import type { Alternatives } from './catalog.js'
 import type { Gpu } from './device.js'
 import type { TuningStore } from './types.js'
 import { BoundKernel } from './bound-kernel.js'
-import type { Kernel, RunSizes } from './kernel.js'
+import { sizeTable, type Kernel, type RunSizes } from './kernel.js'
 import { attentionTiles } from './kernels/attention.js'
 import { compile, type Pipeline } from './pipeline.js'
 import { fingerprint } from './tuning-store.js'
@@ -128,7 +128,7 @@ async function measure(
   if (!compiled) return Infinity
   const tiles = attentionTiles([P], kernel.queryTile ?? P)
   const run: RunSizes = { P, T: tiles.length / 4, A: P * P }
-  const alone = new BoundKernel(gpu, compiled, run, { tiles, size: new Uint32Array([P, 0, 0, 0]) })
+  const alone = new BoundKernel(gpu, compiled, run, { tiles, size: sizeTable(P, kernel) })
   try {
     const times: number[] = []
     for (let i = 0; i <= RUNS; i++) times.push(await time(gpu.device, alone, repeats))

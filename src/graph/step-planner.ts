@@ -46,7 +46,11 @@ export class StepPlanner {
     const { rows } = this.shapeOf(step.kind === 'cross_attention' ? step.k : step.out)
     return this.#specialise(step).map(({ alternatives, operands }) => {
       const [kernel] = alternatives
-      const all = { y: this.value(step.out), size: this.table({ kind: 'size', rows }), ...operands }
+      const all = {
+        y: this.value(step.out),
+        size: this.table({ kind: 'size', rows, sizes: kernel.sizes }),
+        ...operands,
+      }
       return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
     })
   }

@@ -1,4 +1,5 @@
 import { SovitError } from '../errors.js'
+import { sizeTable, type Kernel } from '../gpu/kernel.js'
 import { attentionTiles } from '../gpu/kernels/attention.js'
 import { sameRows } from './shapes.js'
 import type { Rows } from '../model/network.js'
@@ -10,8 +11,8 @@ export type RunTable =
   | { readonly kind: 'pixels' }
   /** [P, 4]: offset of a patch's first value in the pixels, row stride, plane stride, row of the positions */
   | { readonly kind: 'patches' }
-  /** P, and three words of padding: a uniform */
-  | { readonly kind: 'size'; readonly rows: Rows }
+  /** P, and what a kernel wants behind it: a uniform */
+  | { readonly kind: 'size'; readonly rows: Rows; readonly sizes?: Kernel['sizes'] }
   /** [T, 4]: see `attentionTiles` */
   | { readonly kind: 'tiles'; readonly rows: Rows; readonly within: 'picture' | 'window' }
   | HeadTable
@@ -37,6 +38,7 @@ export type HeadTables = (table: HeadTable, batch: Batch) => TableData
 export function sameTable(a: RunTable, b: RunTable): boolean {
   if (a.kind !== b.kind) return false
   if ('rows' in a && 'rows' in b && !sameRows(a.rows, b.rows)) return false
+  if ('sizes' in a && 'sizes' in b && String(a.sizes) !== String(b.sizes)) return false
   if ('within' in a && 'within' in b && a.within !== b.within) return false
   return !('columns' in a && 'columns' in b) || a.columns === b.columns
 }
@@ -49,7 +51,7 @@ export function fillTable(table: RunTable, batch: Batch, queryTile: number, head
     case 'patches':
       return patchTable(batch.images, batch.patch)
     case 'size':
-      return new Uint32Array([batch.count(table.rows), 0, 0, 0])
+      return sizeTable(batch.count(table.rows), table)
     case 'tiles':
       return attentionTiles(segments(table, batch), queryTile)
     default:

@@ -12,5 +12,15 @@ export const DIRECT_TILES: readonly MatmulTile[] = [
 
 function direct(side: string, name: string, code: string, rows: number, columns: number): MatmulTile {
   const variant = `direct-${side}`
-  return { variant, name, code, consts: {}, rows, columns: LANES * columns, threads: LANES, workgroupBytes: 0 }
+  return {
+    variant,
+    name,
+    code,
+    consts: {},
+    atRuntime: true,
+    rows,
+    columns: LANES * columns,
+    threads: LANES,
+    workgroupBytes: 0,
+  }
 }

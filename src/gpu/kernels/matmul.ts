@@ -3,7 +3,9 @@ import matmul8x8 from '../../../shaders/matmul_8x8.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
-export type Epilogue = 'bias' | 'gelu_tanh' | 'gelu_erf' | 'residual'
+/** In the order of their numbers in the shaders. */
+const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
+export type Epilogue = (typeof EPILOGUES)[number]
 
 export interface MatmulSpec {
   /** Columns of `x` and of `weight`; a multiple of 4. */
@@ -25,6 +27,8 @@ export interface MatmulTile {
   readonly name: string
   readonly code: string
   readonly consts: Readonly<Record<string, string>>
+  /** One text for all shapes and epilogues, which the binding `size` tells it. */
+  readonly atRuntime?: boolean
   readonly aliases?: Readonly<Record<string, string>>
   /** Size of subgroups that the shader must demand. */
   readonly subgroupSize?: number
@@ -76,7 +80,8 @@ export function ranked(tiles: readonly MatmulTile[], { N }: Pick<MatmulSpec, 'N'
 /**
  * `y[P,N] = epilogue(x[P,K] · weight[N,K]ᵀ + bias[N])`, weights as the checkpoint stores them, sums in f32 in increasing
  * k. Binds `x`, `weight`, `bias` (f32; behind those of int8 weights lie the scales of their rows, by which sums are
- * multiplied first), `residual` (f32; only that epilogue reads it, others bind what they like), `y`, `size` (P, 0, 0, 0).
+ * multiplied first), `residual` (f32; only that epilogue reads it, others bind what they like), `y`, `size` (P, and behind it
+ * for a text of all shapes K, N, stride plus the number of its epilogue).
  *
  * @throws SovitError `SHADER` when K or N is not a multiple of 4.
  */
@@ -88,10 +93,12 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
     variant: tile.variant,
     code: specialise(tile.code, {
       consts: {
-        K: u32(K),
-        N: u32(N),
-        ...(stride !== N && { Y_COLUMNS: u32(stride) }),
-        EPILOGUE: epilogue.toUpperCase(),
+        ...(!tile.atRuntime && {
+          K: u32(K),
+          N: u32(N),
+          ...(stride !== N && { Y_COLUMNS: u32(stride) }),
+          EPILOGUE: epilogue.toUpperCase(),
+        }),
         WEIGHT: weightConst(weight),
         ...tile.consts,
       },
@@ -108,6 +115,7 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
     dims: { K, N, stride },
+    ...(tile.atRuntime && { sizes: [K, N, stride + EPILOGUES.indexOf(epilogue)] as const }),
     workgroupBytes: tile.workgroupBytes,
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(N / tile.columns), Math.ceil(P / tile.rows), 1],

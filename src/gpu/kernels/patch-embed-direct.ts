@@ -5,12 +5,12 @@ const LANES = 8
 
 /** The patch embedding of a software rasteriser, as `DIRECT_TILES` are its products. */
 export const DIRECT_PATCHES: MatmulTile = {
-  variant: 'direct-16x8',
+  variant: 'direct-8x4',
   name: 'patch_embed_direct',
   code,
   consts: {},
-  rows: 16,
-  columns: 8 * LANES,
+  rows: 8,
+  columns: 4 * LANES,
   threads: LANES,
   workgroupBytes: 0,
 }

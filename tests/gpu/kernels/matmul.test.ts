@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { MatmulSpec } from '../../../src/gpu/kernels/matmul.js'
 import { matmulNaive } from '../../../src/gpu/kernels/naive/matmul.js'
-import type { Kernel } from '../../../src/gpu/kernel.js'
+import { sizeTable, type Kernel } from '../../../src/gpu/kernel.js'
 import { testDevice } from '../../support/device.js'
 import { matmulF16Of, matmulOf, TILES } from '../../support/kernels.js'
 import { ACTIVATIONS, matmulInputs, matmulReference } from '../../support/matmul-reference.js'
@@ -30,7 +30,7 @@ type NamedMatmul = MatmulSpec & { readonly tile?: string }
 const words = (spec: NamedMatmul, inputs: KernelInputs, P: number) => wordsOf(matmulOf(spec), inputs, P)
 
 async function wordsOf(kernel: Kernel, inputs: KernelInputs, P: number): Promise<Uint32Array> {
-  const { y } = await runKernel(device, kernel, inputs, { P })
+  const { y } = await runKernel(device, kernel, { ...inputs, size: sizeTable(P, kernel) }, { P })
   if (!y) throw new Error('matmul has no output y')
   return y
 }
