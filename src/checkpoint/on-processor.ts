@@ -3,8 +3,15 @@
  * as it fetches each word of a vector by itself, and this 0.13 s; and there are no kernels to compile, which took 0.5 s.
  */
 import type { WeightFormat } from '../graph/weights.js'
+import { ELEMENT_BYTES } from '../gpu/kernel.js'
 import { toFloat32 } from './half.js'
-import type { DType } from './types.js'
+import type { DType, TensorChunk } from './types.js'
+import type { UploadRing } from './upload-ring.js'
+import type { Destination } from './uploader.js'
+import { bindingOf } from './weight-buffers.js'
+
+/** Bytes that are made ready at once: as f32, twice as many lie about. */
+const READY_BYTES = 1 << 20
 
 /** Added to its lowest bit, an exponent of ones, and no other, carries into the sign, which the mask has emptied. */
 const EXPONENTS = { f32: 0x7f800000, f16: 0x7c007c00, bf16: 0x7f807f80 }
@@ -14,6 +21,24 @@ const SIGNS = 0x80008000
 /** Whether values of this dtype can be made ready here, to lie in this form. */
 export function isForProcessor(from: WeightFormat, to: WeightFormat): boolean {
   return from === to || (to === 'f32' && from !== 'i8')
+}
+
+/** Writes a chunk to where it goes, and tells whether all of it is finite. */
+export async function writeReady(
+  ring: UploadRing,
+  { tensor, bytes, offset }: TensorChunk,
+  { from, to, place, start }: Destination,
+): Promise<boolean> {
+  const { buffer, offset: first } = bindingOf(place)
+  let at = first + (start + offset / ELEMENT_BYTES[from]) * ELEMENT_BYTES[to]
+  let finite = true
+  for (let begin = 0; begin < bytes.length; begin += READY_BYTES) {
+    const ready = inForm(tensor.dtype, bytes.subarray(begin, begin + READY_BYTES), to)
+    finite &&= areFinite(ready, to)
+    await ring.write(ready, buffer, at)
+    at += ready.length
+  }
+  return finite
 }
 
 /** Values as f32, exactly, or as they are: what `isForProcessor` allows. */

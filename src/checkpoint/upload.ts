@@ -5,7 +5,7 @@ import { scaleName } from '../model/layouts.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader, type Destination, type Part } from './uploader.js'
-import { WeightBuffers, type Place } from './weight-buffers.js'
+import { bindingOf, make, placesOf, type Place } from './weight-buffers.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -46,9 +46,10 @@ export async function uploadWeights(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
 ): Promise<readonly GPUBufferBinding[]> {
-  const buffers = new WeightBuffers(gpu, weights)
+  const places = placesOf(gpu, weights)
+  const makeAll = () => Promise.all(places.map(({ room }) => make(gpu, room)))
   // Rasterisers clear what they allocate, 0.5 s of a tower: each buffer is made for its first bytes there, while others come.
-  const making = gpu.info.software ? null : buffers.makeAll()
+  const making = gpu.info.software ? null : makeAll()
   making?.catch(() => undefined) // heard of below
   try {
     const converted = convertedInt8(weights, tensors)
@@ -56,16 +57,16 @@ export async function uploadWeights(
     const scales =
       converted.size > 0 &&
       (await import('./scales.js').then(({ readScales }) => readScales(checkpoint, converted, options)))
-    const destinations = route(parts, buffers.places, scales || new Map())
+    const destinations = route(parts, places, scales || new Map())
     const write = async (chunk: TensorChunk): Promise<void> => {
       const to = destinations.get(chunk.tensor)
       const uploader = await opening
-      await (making ?? to?.place.make())
+      await (making ?? (to && make(gpu, to.place.room)))
       await uploader.write(chunk, to, options.signal)
     }
     const wanted = parts.flat().map(({ tensor }) => tensor)
     await checkpoint.stream(wanted, write, options)
-    await buffers.makeAll() // those of zeros alone, too
+    await makeAll() // those of zeros alone, too
     const { notFinite, notF16 } = await (await opening).finish(wanted)
     if (notFinite) {
       // Other bytes may come next time; these never make weights.
@@ -73,9 +74,12 @@ export async function uploadWeights(
       throw notFiniteError(notFinite, checkpoint)
     }
     if (notF16) throw overflowError(notF16)
-    return buffers.places.map(({ buffer, offset, size }) => ({ buffer, offset, size }))
+    return places.map(bindingOf)
   } catch (error) {
-    await buffers.dispose()
+    for (const { room } of places) {
+      await room.making?.catch(() => undefined)
+      if (room.buffer) gpu.memory.destroy(room.buffer)
+    }
     throw error
   } finally {
     await opening.then(

@@ -10,14 +10,12 @@ import type * as Processor from './on-processor.js'
 import type { Scales } from './scales.js'
 import type { TensorChunk, TensorInfo } from './types.js'
 import { UploadRing } from './upload-ring.js'
-import type { Place } from './weight-buffers.js'
+import { bindingOf, type Place } from './weight-buffers.js'
 
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
 /** Weights that lie as they were stored are looked at by so many bytes: while others come, not all at the end. */
 const LOOK_BYTES = 16 << 20
-/** Bytes that a rasteriser's processor makes ready at once. */
-const READY_BYTES = 1 << 20
 /** Distance of the sizes of two dispatches in one buffer: `minUniformBufferOffsetAlignment` of every device. */
 const SIZE_STRIDE = 256
 
@@ -139,9 +137,10 @@ export class Uploader {
   /** Resolves when the device is not far behind. */
   async write(chunk: TensorChunk, to: Destination | undefined, signal?: AbortSignal): Promise<void> {
     if (!to) return
-    if (this.#processor?.isForProcessor(to.from, to.to)) await this.#writeReady(this.#processor, chunk, to)
-    else if (to.from === to.to) {
-      const { buffer, offset } = to.place
+    if (this.#processor?.isForProcessor(to.from, to.to)) {
+      if (!(await this.#processor.writeReady(this.#ring, chunk, to))) this.#notFinite ??= chunk.tensor
+    } else if (to.from === to.to) {
+      const { buffer, offset } = bindingOf(to.place)
       await this.#ring.write(chunk.bytes, buffer, offset + to.start * ELEMENT_BYTES[to.to] + chunk.offset)
       this.#written(to, chunk.offset + chunk.bytes.length)
     } else {
@@ -152,21 +151,6 @@ export class Uploader {
     }
     this.#gpu.check()
     throwIfAborted(signal, 'The load')
-  }
-
-  async #writeReady(
-    { areFinite, inForm }: typeof Processor,
-    { tensor, bytes, offset }: TensorChunk,
-    { from, to, place, start }: Destination,
-  ): Promise<void> {
-    const size = ELEMENT_BYTES[to] / ELEMENT_BYTES[from]
-    let at = place.offset + start * ELEMENT_BYTES[to] + offset * size
-    for (let begin = 0; begin < bytes.length; begin += READY_BYTES) {
-      const ready = inForm(tensor.dtype, bytes.subarray(begin, begin + READY_BYTES), to)
-      if (!areFinite(ready, to)) this.#notFinite ??= tensor
-      await this.#ring.write(ready, place.buffer, at)
-      at += ready.length
-    }
   }
 
   #written(to: Destination, bytes: number): void {
@@ -184,7 +168,7 @@ export class Uploader {
     const first = to.start + offset / ELEMENT_BYTES[to.from]
     const from = Math.floor((first * target) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     const size = Math.min(Math.ceil(((first + elements) * target) / 4) * 4, to.place.size) - from
-    const result = { buffer: to.place.buffer, offset: to.place.offset + from, size }
+    const result = { buffer: bindingOf(to.place).buffer, offset: to.place.offset + from, size }
     await this.#ring.write(bytes, this.#staging, 0)
     if (to.scales)
       device.queue.writeBuffer(this.#staging, Math.ceil(elements / 4) * 4, to.scales.behind(offset, elements))
@@ -248,7 +232,7 @@ export class Uploader {
     const pass = encoder.beginComputePass({ label: 'finite' })
     windows.forEach(({ to, offset, size, words, first }, i) => {
       all.set([words, first, to.part], (i * SIZE_STRIDE) / 4)
-      const weights = { buffer: to.place.buffer, offset, size }
+      const weights = { buffer: bindingOf(to.place).buffer, offset, size }
       this.#dispatch(pass, to, { weights, size: { buffer: sizes, offset: i * SIZE_STRIDE, size: 16 } }, words)
     })
     pass.end()

@@ -1,3 +1,4 @@
+/** Room on the device for weights. */
 import type { Gpu } from '../gpu/device.js'
 import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { weightBytes, type PlannedWeight } from '../graph/weights.js'
@@ -8,104 +9,50 @@ import { weightBytes, type PlannedWeight } from '../graph/weights.js'
  */
 const BUFFER_BYTES = 16 << 20
 
-/**
- * Room for weights, side by side in few buffers: allocators round small ones up to a power of two (Dawn,
- * BuddyMemoryAllocator.cpp), which was 5% of all weights.
- */
-export class WeightBuffers {
-  /** Of each weight, in their order. */
-  readonly places: readonly Place[]
-  readonly #rooms: readonly Room[]
-
-  constructor(gpu: Gpu, weights: readonly PlannedWeight[]) {
-    const most = Math.min(BUFFER_BYTES, gpu.device.limits.maxBufferSize)
-    const rooms: Room[] = []
-    this.places = weights.map((weight) => {
-      const size = weightBytes(weight)
-      let room = rooms.at(-1)
-      if (!room?.fits(size, most)) rooms.push((room = new Room(gpu, weight.label)))
-      return room.place(size)
-    })
-    this.#rooms = rooms
-  }
-
-  /** @throws SovitError `OUT_OF_MEMORY`, `LIMIT` */
-  async makeAll(): Promise<void> {
-    await Promise.all(this.#rooms.map((room) => room.make()))
-  }
-
-  async dispose(): Promise<void> {
-    await Promise.all(this.#rooms.map((room) => room.dispose()))
-  }
+/** A buffer of some weights, made when it is needed. */
+export interface Room {
+  readonly label: string
+  bytes: number
+  making?: Promise<void>
+  buffer?: GPUBuffer
 }
 
 /** Where a weight lies, or will. */
-export class Place implements GPUBufferBinding {
-  readonly #room: Room
+export interface Place {
+  readonly room: Room
   readonly offset: number
   readonly size: number
-
-  constructor(room: Room, offset: number, size: number) {
-    this.#room = room
-    this.offset = offset
-    this.size = size
-  }
-
-  /** Once it was made. */
-  get buffer(): GPUBuffer {
-    return this.#room.buffer
-  }
-
-  /** @throws SovitError `OUT_OF_MEMORY`, `LIMIT` */
-  make(): Promise<unknown> {
-    return this.#room.make()
-  }
 }
 
-/** One buffer. */
-class Room {
-  readonly #gpu: Gpu
-  readonly #label: string
-  #bytes = 0
-  #making: Promise<unknown> | undefined
-  #buffer: GPUBuffer | undefined
+/**
+ * Of each weight, side by side in few buffers: allocators round small ones up to a power of two (Dawn,
+ * BuddyMemoryAllocator.cpp), which was 5% of all weights.
+ */
+export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[]): readonly Place[] {
+  const most = Math.min(BUFFER_BYTES, device.limits.maxBufferSize)
+  let room: Room = { label: '', bytes: most }
+  return weights.map((weight) => {
+    const size = weightBytes(weight)
+    let offset = Math.ceil(room.bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
+    if (offset + size > most) {
+      room = { label: weight.label, bytes: 0 }
+      offset = 0
+    }
+    room.bytes = offset + size
+    return { room, offset, size }
+  })
+}
 
-  constructor(gpu: Gpu, label: string) {
-    this.#gpu = gpu
-    this.#label = label
-  }
+/** Resolves when the buffer is there. Throws SovitError `OUT_OF_MEMORY`, `LIMIT`. */
+export function make({ device, memory }: Gpu, room: Room): Promise<void> {
+  const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage
+  return (room.making ??= allocating(device, 'the weights', () => {
+    room.buffer = memory.create(room.label, room.bytes, STORAGE | COPY_DST | COPY_SRC)
+  }))
+}
 
-  get buffer(): GPUBuffer {
-    if (!this.#buffer) throw new Error(`no room was made for '${this.#label}'`)
-    return this.#buffer
-  }
-
-  fits(size: number, most: number): boolean {
-    return this.#end + size <= most
-  }
-
-  place(size: number): Place {
-    const offset = this.#end
-    this.#bytes = offset + size
-    return new Place(this, offset, size)
-  }
-
-  /** Where the next weight begins. */
-  get #end(): number {
-    return Math.ceil(this.#bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
-  }
-
-  make(): Promise<unknown> {
-    const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage
-    const { device, memory } = this.#gpu
-    this.#making ??= allocating(device, 'the weights', () => {
-      this.#buffer = memory.create(this.#label, this.#bytes, STORAGE | COPY_DST | COPY_SRC)
-    })
-    return this.#making
-  }
-
-  async dispose(): Promise<void> {
-    await this.#making?.catch(() => undefined)
-    if (this.#buffer) this.#gpu.memory.destroy(this.#buffer)
-  }
+/** What is bound of a place that was made. */
+export function bindingOf({ room: { label, buffer }, offset, size }: Place): Required<GPUBufferBinding> {
+  if (!buffer) throw new Error(`no room was made for '${label}'`)
+  return { buffer, offset, size }
 }

@@ -30,10 +30,6 @@ export function countRows({ per, times }: Rows, P: number, G: number): number {
   return times * (per === 'patch' ? P : per === 'group' ? G : 1)
 }
 
-export function sameRows(a: Rows, b: Rows): boolean {
-  return a.per === b.per && a.times === b.times
-}
-
 function outputShape(operation: Operation, of: (value: Value) => Shape): Shape {
   const must = (what: string, found: number | undefined, expected: number): void => {
     if (found === expected) return

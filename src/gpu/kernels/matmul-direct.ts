@@ -1,8 +1,13 @@
 import matmulDirect16x16 from '../../../shaders/matmul_direct_16x16.wgsl?raw'
 import matmulDirect32x8 from '../../../shaders/matmul_direct_32x8.wgsl?raw'
-import type { MatmulTile } from './matmul.js'
+import type { Epilogue, MatmulTile } from './matmul.js'
 
 const LANES = 8
+
+/** In the order of their numbers in the shaders. */
+const EPILOGUES: readonly Epilogue[] = ['bias', 'gelu_tanh', 'gelu_erf', 'residual']
+
+const sizes: MatmulTile['sizes'] = ({ K, N, stride, epilogue }) => [K, N, stride + EPILOGUES.indexOf(epilogue)]
 
 /** Tiles of `matmul` without workgroup memory, rows x columns of one thread: for devices that run on a CPU. Fastest first. */
 export const DIRECT_TILES: readonly MatmulTile[] = [
@@ -17,7 +22,7 @@ function direct(side: string, name: string, code: string, rows: number, columns:
     name,
     code,
     consts: {},
-    atRuntime: true,
+    sizes,
     rows,
     columns: LANES * columns,
     threads: LANES,

@@ -3,9 +3,7 @@ import matmul8x8 from '../../../shaders/matmul_8x8.wgsl?raw'
 import { ELEMENT_BYTES, type Kernel, specialise } from '../kernel.js'
 import { requireMultipleOf4, u32, weightConst, type WeightType } from './weights.js'
 
-/** In the order of their numbers in the shaders. */
-const EPILOGUES = ['bias', 'gelu_tanh', 'gelu_erf', 'residual'] as const
-export type Epilogue = (typeof EPILOGUES)[number]
+export type Epilogue = 'bias' | 'gelu_tanh' | 'gelu_erf' | 'residual'
 
 export interface MatmulSpec {
   /** Columns of `x` and of `weight`; a multiple of 4. */
@@ -27,8 +25,8 @@ export interface MatmulTile {
   readonly name: string
   readonly code: string
   readonly consts: Readonly<Record<string, string>>
-  /** One text for all shapes and epilogues, which the binding `size` tells it. */
-  readonly atRuntime?: boolean
+  /** What the binding `size` tells a text that serves all shapes and epilogues. */
+  readonly sizes?: (spec: Required<MatmulSpec>) => NonNullable<Kernel['sizes']>
   readonly aliases?: Readonly<Record<string, string>>
   /** Size of subgroups that the shader must demand. */
   readonly subgroupSize?: number
@@ -88,12 +86,13 @@ export function ranked(tiles: readonly MatmulTile[], { N }: Pick<MatmulSpec, 'N'
 export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
   const { K, N, weight, input, output, epilogue, stride = N } = spec
   requireMultipleOf4('matmul', { K, N })
+  const sizes = tile.sizes?.({ ...spec, stride })
   return {
     name: tile.name,
     variant: tile.variant,
     code: specialise(tile.code, {
       consts: {
-        ...(!tile.atRuntime && {
+        ...(!sizes && {
           K: u32(K),
           N: u32(N),
           ...(stride !== N && { Y_COLUMNS: u32(stride) }),
@@ -115,7 +114,7 @@ export function matmul(spec: MatmulSpec, tile: MatmulTile): Kernel {
       { name: 'size', access: 'uniform', type: 'u32', shape: [4] },
     ],
     dims: { K, N, stride },
-    ...(tile.atRuntime && { sizes: [K, N, stride + EPILOGUES.indexOf(epilogue)] as const }),
+    ...(sizes && { sizes }),
     workgroupBytes: tile.workgroupBytes,
     invocations: tile.threads,
     workgroups: ({ P = 0 }) => [Math.ceil(N / tile.columns), Math.ceil(P / tile.rows), 1],
