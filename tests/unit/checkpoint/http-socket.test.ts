@@ -203,6 +203,27 @@ describe('sockets are opened as node:http opens them', () => {
     expect(Buffer.from(await source.read(5, 290_000)).equals(bytes.subarray(5, 290_000))).toBe(true)
   })
 
+  it.each([
+    ['read from sockets', '', undefined, undefined],
+    ['left to node:http where a password is to be sent', 'me:secret@', undefined, 'keep-alive'],
+    ['left to node:http where its agent knows a proxy', '', {}, 'keep-alive'],
+  ])('and files are %s', async (_, user, proxyEnv, expected) => {
+    const seen: unknown[] = []
+    const server = await serve((request, response) => {
+      seen.push(request.headers.connection) // which node:http sends
+      files({ '/f': bytes })(request, response)
+    })
+    closing.push(() => server.close())
+    const { options } = http.globalAgent as { options?: { proxyEnv?: object } }
+    if (options && proxyEnv) {
+      options.proxyEnv = proxyEnv
+      closing.push(() => delete options.proxyEnv)
+    }
+    const url = new URL(`${server.url.replace('//', `//${user}`)}/f`)
+    expect(await httpSource(url, nodeClient({}), hurried().patience).read(1, 3)).toEqual(bytes.subarray(1, 3))
+    expect(seen).toEqual(['keep-alive', expected])
+  })
+
   it('but not past a global agent of the program', async () => {
     const server = await serve(files({ '/f': bytes }))
     closing.push(() => server.close())
