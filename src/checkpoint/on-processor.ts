@@ -7,8 +7,7 @@ import { ELEMENT_BYTES } from '../gpu/kernel.js'
 import { toFloat32 } from './half.js'
 import type { DType, TensorChunk } from './types.js'
 import type { UploadRing } from './upload-ring.js'
-import type { Destination } from './uploader.js'
-import { bindingOf } from './weight-buffers.js'
+import { bindingOf, type Destination } from './weight-buffers.js'
 
 /** Bytes that are made ready at once: as f32, twice as many lie about. */
 const READY_BYTES = 1 << 20

@@ -4,8 +4,8 @@ import type { Gpu } from '../gpu/device.js'
 import { scaleName } from '../model/layouts.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
-import { Uploader, type Destination, type Part } from './uploader.js'
-import { bindingOf, make, placesOf, type Place } from './weight-buffers.js'
+import { Uploader } from './uploader.js'
+import { bindingOf, make, placesOf, type Destination, type Part, type Place } from './weight-buffers.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {

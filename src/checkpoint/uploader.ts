@@ -7,10 +7,9 @@ import { finite } from '../gpu/kernels/finite.js'
 import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { compile, type Pipeline } from '../gpu/pipeline.js'
 import type * as Processor from './on-processor.js'
-import type { Scales } from './scales.js'
 import type { TensorChunk, TensorInfo } from './types.js'
 import { UploadRing } from './upload-ring.js'
-import { bindingOf, type Place } from './weight-buffers.js'
+import { bindingOf, type Destination, type Part } from './weight-buffers.js'
 
 /** Raw bytes that are converted on the GPU at once. */
 const STAGING_BYTES = 8 << 20
@@ -22,25 +21,6 @@ const SIZE_STRIDE = 256
 /** What the kernels leave in `status` of a tensor (shaders/convert.wgsl, finite.wgsl). */
 const NOT_F16 = 1
 const NOT_FINITE = 2
-
-/** A tensor's part in a weight, converted on the way when the two forms differ. */
-export interface Part {
-  readonly tensor: TensorInfo
-  /** First element inside the weight. */
-  readonly start: number
-  readonly from: WeightFormat
-  readonly to: WeightFormat
-  /** Number of this tensor among all, and its word in `status`. */
-  readonly part: number
-}
-
-/** Where a tensor goes: a region of a weight's buffer. */
-export interface Destination extends Part {
-  /** Of the weight that the tensor is a part of. */
-  readonly place: Place
-  /** Of int8 that is converted. */
-  readonly scales?: Scales
-}
 
 /** What is wrong with the weights, once they are on the device. */
 export interface Findings {

@@ -1,7 +1,9 @@
-/** Room on the device for weights. */
+/** Room on the device for weights, and what goes where. */
 import type { Gpu } from '../gpu/device.js'
 import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
-import { weightBytes, type PlannedWeight } from '../graph/weights.js'
+import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
+import type { Scales } from './scales.js'
+import type { TensorInfo } from './types.js'
 
 /**
  * Weights lie in buffers of up to this size, or of their own where they are larger. Of larger buffers, software devices
@@ -22,6 +24,25 @@ export interface Place {
   readonly room: Room
   readonly offset: number
   readonly size: number
+}
+
+/** A tensor's part in a weight, converted on the way when the two forms differ. */
+export interface Part {
+  readonly tensor: TensorInfo
+  /** First element inside the weight. */
+  readonly start: number
+  readonly from: WeightFormat
+  readonly to: WeightFormat
+  /** Number of this tensor among all, and its word in `status`. */
+  readonly part: number
+}
+
+/** Where a tensor goes: a region of a weight's buffer. */
+export interface Destination extends Part {
+  /** Of the weight that the tensor is a part of. */
+  readonly place: Place
+  /** Of int8 that is converted. */
+  readonly scales?: Scales
 }
 
 /**
