@@ -5,7 +5,7 @@ export const pageThread = hashThread(start)
 
 async function start(listener: Listener): Promise<Thread> {
   // Bundlers find the script by this expression.
-  const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { type: 'module', name: 'sovit hashes' })
+  const worker = new Worker(new URL('./hash-worker.js', import.meta.url), { type: 'module', name: 'sovit-hashes' })
   const failure = ({ message }: ErrorEvent): Error => new Error(message || 'the worker that hashes failed')
   await new Promise((resolve, reject) => {
     worker.onmessage = resolve
