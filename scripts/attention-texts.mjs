@@ -89,6 +89,17 @@ ${lines(
     ),
 }
 
+/** Named vectors as an array, a row of them a line. */
+const array = (name, rows, parts, indent) => `array<vec4f, ${rows * parts}>(
+${lines(
+  rows,
+  (r) =>
+    `${indent}  ${range(parts)
+      .map((part) => `${name}${r}${part},`)
+      .join(' ')}`,
+)}
+${indent})`
+
 /** For devices that run on a CPU, whose caches are what workgroup memory is to a GPU. */
 export const DIRECT = {
   work: `Keys and values are read where they lie: made for devices that run on a CPU, whose caches hold them. SwiftShader
@@ -114,15 +125,7 @@ fn row_at(first: u32, row: u32, rows: u32, at: u32) -> u32 {
   // What is done once for each block is looped over: SwiftShader compiles long code for each exponential, and each store.
   sums: (rows, quads) => `  var s: array<vec4f, ${rows * quads}>; // scores of a query are neighbours
   var sums: array<f32, ${rows * quads}>;`,
-  mask: (rows, quads) => `      s = array<vec4f, ${rows * quads}>(
-${lines(
-  rows,
-  (r) =>
-    `        ${range(quads)
-      .map((g) => `s${r}${g},`)
-      .join(' ')}`,
-)}
-      );
+  mask: (rows, quads) => `      s = ${array('s', rows, quads, '      ')};
       for (var r = 0u; r < ${rows}u; r++) {
         var most = LOWEST;
         for (var g = 0u; g < ${quads}u; g++) {
@@ -141,15 +144,7 @@ ${lines(
   keepSums: (rows, quads) => `    for (var i = 0u; i < ${rows * quads}u; i++) {
       weights[(row + i / ${quads}u) * QUADS + part + i % ${quads}u * PARTS] = vec4f(sums[i]);
     }`,
-  stores: (columns) => `    var o = array<vec4f, ${ROWS * columns}>(
-${lines(
-  ROWS,
-  (r) =>
-    `      ${range(columns)
-      .map((c) => `o${r}${c},`)
-      .join(' ')}`,
-)}
-    );
+  stores: (columns) => `    var o = ${array('o', ROWS, columns, '    ')};
     for (var i = 0u; i < ${ROWS * columns}u; i++) {
       store(tile, head, team + i / ${columns}u, member + i % ${columns}u * SIDE, o[i]);
     }`,

@@ -44,7 +44,7 @@ export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
   const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2)
   const bits = new Uint32Array(halves.length)
-  // By index: iterators take ten times as long.
+  // By index: iterators take three times as long.
   if (dtype === 'F16') for (let i = 0; i < bits.length; i++) bits[i] = halfToFloatBits(halves[i] ?? 0)
   else for (let i = 0; i < bits.length; i++) bits[i] = (halves[i] ?? 0) << 16
   return new Float32Array(bits.buffer)

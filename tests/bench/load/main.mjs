@@ -33,10 +33,10 @@ const seconds = (list) =>
     .map((ms) => (ms / 1000).toFixed(2))
     .sort()
     .join(' ')})`
-/** The median, and all in their order. */
-const spread = (list, digits) => {
+/** The greatest, which a bound of peaks is for, and all in their order. */
+const worst = (list, digits) => {
   const sorted = list.map((value) => value.toFixed(digits)).sort((a, b) => a - b)
-  return `${median(list).toFixed(digits)} (${sorted.join(' ')})`
+  return `${sorted.at(-1)} (${sorted.join(' ')})`
 }
 const row = (name, bound, value) => console.log(`${name.padEnd(62)} ${bound.padEnd(24)} ${value}`)
 
@@ -116,7 +116,9 @@ function times(where, { plain, ...ours }, bound) {
   }
   for (const [key, list] of Object.entries(ours)) {
     const ratio = (median(list) / median(plain)).toFixed(2)
-    row(`${where}: ${names[key]}`, key === 'hashed' ? `≤ ${bound} × plain` : '', `${ratio} ×, ${seconds(list)}`)
+    // A page keeps what it loads unless it is told otherwise: hashes are a part of that.
+    const bounded = key === 'hashed' || (where !== 'Node' && key === 'kept')
+    row(`${where}: ${names[key]}`, bounded ? `≤ ${bound} × plain` : '', `${ratio} ×, ${seconds(list)}`)
   }
 }
 
@@ -146,8 +148,8 @@ async function chromiumFigures({ page: root, address, asked }, { span }) {
       remove()
     }
   }
-  row('Chromium: peak of heap and array buffers above idle', '≤ 64 MB', `${spread(peaks.heap, 1)} MB`)
-  row('Chromium: peak of all processes above idle', '≤ 1.15 × weights', `${spread(peaks.tree, 3)} ×`)
+  row('Chromium: peak of heap and array buffers above idle', '≤ 64 MB', `${worst(peaks.heap, 1)} MB`)
+  row('Chromium: peak of all processes above idle', '≤ 1.15 × weights', `${worst(peaks.tree, 3)} ×`)
   times('Chromium', ms, 2.5)
 }
 

@@ -113,11 +113,10 @@ interface Case {
   readonly at: 0 | 1 | 2
   readonly faults: readonly Handler[]
   readonly ends: 'same bytes' | SovitErrorCode
-  /**
-   * Requests for the shard, at most. Both reads of its weights are in flight when the first of them fails; Node's own client
-   * asks for both once more, by node:http, where an answer is suddenly framed in another way.
-   */
+  /** Requests for the shard, at most. Both reads of its weights are in flight when the first of them fails. */
   readonly most: number
+  /** Answers are suddenly framed in another way: Node's own client asks once more, by node:http, in each of the two reads. */
+  readonly reframed?: boolean
   readonly words?: readonly (string | number)[]
   readonly idleMs?: number
 }
@@ -127,7 +126,7 @@ const CASES: readonly Case[] = [
   { name: 'ignores Range', at: 0, faults: [whole], ends: 'same bytes', most: 3 },
   { name: 'ignores Range midway', at: 2, faults: [whole], ends: 'NETWORK', most: 4, words: ['Range', 200] },
   { name: 'truncates once', at: 2, faults: [truncates, good], ends: 'same bytes', most: 5 },
-  { name: 'truncates always', at: 2, faults: [truncates], ends: 'TRUNCATED', most: 10, words: ['cut off'] },
+  { name: 'truncates always', at: 2, faults: [truncates], ends: 'TRUNCATED', most: 8, reframed: true, words: ['cut off'] },
   { name: 'stalls twice', at: 2, faults: [stalls, stalls, good], ends: 'same bytes', most: 6, idleMs: 250 },
   { name: 'stalls always', at: 2, faults: [stalls], ends: 'NETWORK', most: 8, words: ['no byte'], idleMs: 250 },
   { name: 'resets twice', at: 2, faults: [resets, resets, good], ends: 'same bytes', most: 6 },
@@ -138,7 +137,7 @@ const CASES: readonly Case[] = [
   { name: 'flips a byte of a tensor always', at: 2, faults: [flips], ends: 'BAD_WEIGHTS', most: 5, words: ['(w)', 'manifest'] },
   { name: 'lies in Content-Range', at: 2, faults: [shifted], ends: 'NETWORK', most: 4, words: ['asked for the bytes'] },
   { name: 'hides Content-Range', at: 0, faults: [withHeaders({ 'content-range': undefined })], ends: 'same bytes', most: 5 },
-  { name: 'sends too much', at: 2, faults: [endless], ends: 'NETWORK', most: 6, words: ['more than'] },
+  { name: 'sends too much', at: 2, faults: [endless], ends: 'NETWORK', most: 4, reframed: true, words: ['more than'] },
   { name: 'changes its ETag', at: 2, faults: [withHeaders({ etag: '"2"' })], ends: 'TRUNCATED', most: 4, words: ['"1"', '"2"'] },
   { name: 'changes its date', at: 2, faults: [withHeaders({ etag: undefined, 'last-modified': 'Fri, 05 Jun 2026 00:00:00 GMT' })], ends: 'TRUNCATED', most: 4, words: ['05 Jun'] },
   { name: 'changes the size', at: 2, faults: [files({ '/two.safetensors': shard.subarray(0, -1) })], ends: 'TRUNCATED', most: 4 },
@@ -161,12 +160,12 @@ const CASES: readonly Case[] = [
 ] // prettier-ignore
 
 describe.each(CLIENTS)('asked by $client, a server that', ({ fetch }) => {
-  it.each(CASES)('$name: $ends', async ({ at, faults, ends, most, words = [], idleMs }) => {
+  it.each(CASES)('$name: $ends', async ({ at, faults, ends, most, reframed, words = [], idleMs }) => {
     const work = load([...Array.from({ length: at }, () => good), ...faults], fetch, idleMs)
     if (ends === 'same bytes') expect(same(await work)).toBe(true)
     else await expectError(work, ends, ...words)
     const requests = server?.log.filter((line) => line.includes('/two.safetensors')) ?? []
-    expect(requests.length).toBeLessThanOrEqual(most)
+    expect(requests.length).toBeLessThanOrEqual(most + (reframed && !fetch ? 2 : 0))
   })
 
   it('fails in any passing ways, in any order, gives the same bytes or a named error', async () => {
