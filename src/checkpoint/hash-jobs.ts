@@ -3,20 +3,25 @@ import type { Hashed, Span } from './hash.js'
 
 /** A load hashes more often than this. */
 const IDLE_MS = 1000
+/** As many as have something to do: of the three reads of a load, one is in flight or consumed. */
+const THREADS = 2
+/** A thread with so many jobs is behind: SHA-256 is as slow as 0.3 GB/s there, and what waits for it keeps reads from starting. */
+const WAITING = 2
 
 export type Hash = (bytes: Uint8Array, spans: readonly Span[]) => Promise<Hashed>
 
 /** A thread, of Node or of a page. It runs by now: what is moved to one that never does is lost. */
 export interface Thread {
-  post(message: { readonly buffer: ArrayBufferLike; readonly spans: readonly Span[] }, moved: ArrayBuffer[]): void
+  /** Has spans of a buffer hashed, which is shared, or moved. */
+  post(buffer: ArrayBufferLike, spans: readonly Span[]): void
   end(): void
   /** Told when it has something to do, and when no more. */
   busy?(isBusy: boolean): void
 }
 
-/** The buffer that was moved, and the SHA-256 in hex of its spans. */
+/** The SHA-256 in hex of the spans, and the buffer if it was moved. */
 export interface Answer {
-  readonly buffer: ArrayBuffer
+  readonly buffer?: ArrayBuffer
   readonly hashes: readonly string[]
 }
 
@@ -27,19 +32,43 @@ export interface Listener {
 }
 
 interface Job {
-  readonly length: number
+  readonly bytes: Uint8Array
   readonly offset: number
+  readonly length: number
   resolve(hashed: Hashed): void
   reject(error: Error): void
 }
 
-/** The thread of all loads, which starts when it is needed, or null where `start` fails, and always will. */
-export function hashThread(start: (listener: Listener) => Promise<Thread>): () => Promise<Hash | null> {
-  let running: Promise<Hash | null> | undefined
-  return () => (running ??= startHash(start, () => (running = undefined)).catch(() => null))
+/** Threads that hash, of all loads. */
+interface Running {
+  readonly hash: Hash
+  readonly jobs: readonly Job[]
 }
 
-async function startHash(start: (listener: Listener) => Promise<Thread>, ended: () => void): Promise<Hash> {
+/**
+ * The threads of all loads, which start when they are needed: one, and another when it does not keep up, as on processors that
+ * have no instructions for SHA-256. Null where `start` fails, and always will.
+ */
+export function hashThreads(start: (listener: Listener) => Promise<Thread>): () => Promise<Hash | null> {
+  const threads = new Set<Promise<Running>>()
+  const startNext = (): Promise<Running> => {
+    const next = startHash(start, () => threads.delete(next))
+    threads.add(next)
+    return next
+  }
+  return async () => {
+    try {
+      const running = await Promise.all(threads.size > 0 ? threads : [startNext()])
+      const least = running.reduce((a, b) => (b.jobs.length < a.jobs.length ? b : a))
+      const isBehind = least.jobs.length >= WAITING && threads.size < THREADS
+      return (isBehind ? await startNext() : least).hash
+    } catch {
+      return null
+    }
+  }
+}
+
+async function startHash(start: (listener: Listener) => Promise<Thread>, ended: () => void): Promise<Running> {
   const jobs: Job[] = []
   let idle: ReturnType<typeof setTimeout> | undefined
   const end = (): void => {
@@ -54,7 +83,7 @@ async function startHash(start: (listener: Listener) => Promise<Thread>, ended: 
   const thread = await start({
     answered({ buffer, hashes }) {
       const job = jobs.shift()
-      job?.resolve({ hashes, bytes: new Uint8Array(buffer, job.offset, job.length) })
+      job?.resolve({ hashes, bytes: buffer ? new Uint8Array(buffer, job.offset, job.length) : job.bytes })
       if (jobs.length === 0) rest()
     },
     failed(error) {
@@ -63,12 +92,14 @@ async function startHash(start: (listener: Listener) => Promise<Thread>, ended: 
     },
   })
   rest()
-  return ({ buffer, byteOffset: offset, byteLength: length }, spans) =>
+  const hash: Hash = (bytes, spans) =>
     new Promise((resolve, reject) => {
+      const { byteOffset: offset, length } = bytes
       clearTimeout(idle)
       thread.busy?.(true)
       const within = spans.map(([begin, end]): Span => [offset + begin, offset + end])
-      thread.post({ buffer, spans: within }, [buffer as ArrayBuffer])
-      jobs.push({ length, offset, resolve, reject })
+      thread.post(bytes.buffer, within)
+      jobs.push({ bytes, offset, length, resolve, reject })
     })
+  return { hash, jobs }
 }

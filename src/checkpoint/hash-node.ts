@@ -1,7 +1,7 @@
-import { hashThread, type Answer, type Listener, type Thread } from './hash-jobs.js'
+import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
 
-/** The thread that hashes in Node; null where none can be started, as in programs bundled into one file. */
-export const nodeThread = hashThread(start)
+/** What hashes in Node; null where no thread can be started, as in programs bundled into one file. */
+export const nodeThread = hashThreads(start)
 
 /** Node's module. The name is a parameter, because bundlers for browsers resolve a literal one and fail. */
 async function start(listener: Listener, module = 'node:worker_threads'): Promise<Thread> {
@@ -11,7 +11,7 @@ async function start(listener: Listener, module = 'node:worker_threads'): Promis
   await new Promise((resolve, reject) => thread.once('message', resolve).once('error', reject))
   thread.on('message', (answer: Answer) => listener.answered(answer)).on('error', (error) => listener.failed(error))
   return {
-    post: (message, moved) => thread.postMessage(message, moved),
+    post: (buffer, spans) => thread.postMessage({ buffer, spans }),
     end: () => void thread.terminate(),
     busy: (isBusy) => (isBusy ? thread.ref() : thread.unref()),
   }

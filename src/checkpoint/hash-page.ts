@@ -1,7 +1,7 @@
-import { hashThread, type Answer, type Listener, type Thread } from './hash-jobs.js'
+import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
 
 /** The worker that hashes for a page, or for another worker; null where none can be started, as of another origin. */
-export const pageThread = hashThread(start)
+export const pageThread = hashThreads(start)
 
 async function start(listener: Listener): Promise<Thread> {
   // Bundlers find the script by this expression.
@@ -16,5 +16,8 @@ async function start(listener: Listener): Promise<Thread> {
   })
   worker.onmessage = ({ data }: MessageEvent<Answer>) => listener.answered(data)
   worker.onerror = (event) => listener.failed(failure(event))
-  return { post: (message, moved) => worker.postMessage(message, moved), end: () => worker.terminate() }
+  return {
+    post: (buffer, spans) => worker.postMessage({ buffer, spans }, [buffer as ArrayBuffer]),
+    end: () => worker.terminate(),
+  }
 }

@@ -1,10 +1,10 @@
-// A thread of Node that hashes what is moved to it, and moves it back. JavaScript, as Node runs it from the sources too.
+// A thread of Node that hashes what it shares with others. JavaScript, as Node runs it from the sources too.
 import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 
 parentPort.on('message', ({ buffer, spans }) => {
   const bytes = new Uint8Array(buffer)
   const hashes = spans.map(([begin, end]) => createHash('sha256').update(bytes.subarray(begin, end)).digest('hex'))
-  parentPort.postMessage({ buffer, hashes }, [buffer])
+  parentPort.postMessage({ hashes })
 })
 parentPort.postMessage('ready')

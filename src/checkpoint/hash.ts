@@ -13,17 +13,18 @@ export interface Hashed {
 
 /** SHA-256 in hex. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
+  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice() // WebCrypto takes no shared memory
+  const digest = await crypto.subtle.digest('SHA-256', own as Uint8Array<ArrayBuffer>)
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**
- * Hashes spans of bytes. Those that are `movable` are hashed on a thread of its own, to which their buffer is moved and back:
- * WebCrypto copies all bytes, and in Chromium hashes them, on the thread that also reads the network. The given buffer is empty
- * then.
+ * Hashes spans of bytes: on a thread of its own, where the bytes lie in memory shared with it, or are `movable`. In pages their
+ * buffer is moved there and back then, and the given one is empty. (WebCrypto copies all bytes, and in Chromium hashes them, on
+ * the thread that also reads the network.)
  */
 export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movable: boolean): Promise<Hashed> {
-  const thread = movable && (await hashThread())
+  const thread = (inNode ? !(bytes.buffer instanceof ArrayBuffer) : movable) && (await hashThread())
   if (thread) return thread(bytes, spans)
   return { bytes, hashes: await Promise.all(spans.map(([begin, end]) => sha256(bytes.subarray(begin, end)))) }
 }

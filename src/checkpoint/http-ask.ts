@@ -50,6 +50,8 @@ export interface Answer {
   readonly response: Head
   /** The next bytes of the body, valid until the next call, or null at its end. */
   next(signal: AbortSignal | undefined): ReturnType<Pieces['next']>
+  /** See `Pieces`. */
+  readonly fill: (room: Uint8Array) => void
   /** Frees the connection. Harmless after the end. */
   readonly close: () => void
 }
@@ -114,6 +116,7 @@ async function exchange(
   return {
     response: reply.head,
     close,
+    fill: (room) => reply.pieces?.fill?.(room),
     next(signal) {
       throwIfAborted(signal, what)
       const piece = reply.pieces?.next() ?? null

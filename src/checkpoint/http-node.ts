@@ -120,12 +120,14 @@ function getByHttp(
       message = answer.on('error', () => undefined) // of a redirect, nobody else listens
       resolve(answer)
     })
-    request.on('error', reject)
-    stop.addEventListener('abort', () => {
+    const abort = (): void => {
       // What has come to its end is let go, so that its connection serves again.
       if (message?.complete) message.resume()
       else request.destroy()
-    })
+    }
+    request.on('error', reject)
+    request.on('close', () => stop.removeEventListener('abort', abort))
+    stop.addEventListener('abort', abort)
   })
 }
 

@@ -85,6 +85,7 @@ export class Sockets {
         connection.unread(piece.subarray(body.length))
         return body
       },
+      fill: (room) => connection.fill(room.subarray(0, left)),
       cancel: () => undefined, // as `stop` does
     }
   }
@@ -95,21 +96,30 @@ class Connection {
   /** Whether anything came since it was asked. */
   answered = false
   readonly #socket: Socket
-  /** What came and was not taken: it lies in the one buffer, and nothing more is read until it is. */
+  /** What came and was not taken. In the connection's own buffer, nothing more is read until it is. */
   #held: Uint8Array | undefined
+  /** Where a body goes, as far as it has not come. Else all goes to the connection's own buffer. */
+  #room: Uint8Array = new Uint8Array(0)
   #resting = false
   #failure: Error | undefined
   #wake: (() => void) | undefined
 
   constructor(url: URL, agent: SocketAgent, closed: () => void) {
     this.origin = url.origin
+    const own = new Uint8Array(READ_BYTES)
     const callback = (length: number, buffer: Uint8Array): boolean => {
-      if (this.#resting) this.end() // nobody asked
-      this.#held = buffer.subarray(0, length)
-      this.#told()
-      return false // which pauses the socket
+      const before = this.#held
+      if (this.#resting || (before && buffer === own))
+        this.end() // nobody asked
+      else if (before) this.#held = new Uint8Array(before.buffer, before.byteOffset, before.length + length)
+      else this.#held = buffer.subarray(0, length)
+      this.#room = this.#room.subarray(length)
+      if (buffer === own) this.#told()
+      else if (!before) setImmediate(() => this.#told()) // of all that comes at one time
+      return buffer !== own // false pauses the socket
     }
-    this.#socket = opened(url, agent, { buffer: new Uint8Array(READ_BYTES), callback })
+    const buffer = (): Uint8Array => (this.#room.length > 0 ? this.#room : own)
+    this.#socket = opened(url, agent, { buffer: buffer, callback })
     const failed = (error = new Error('the server closed the connection')): void => {
       this.#failure ??= error
       closed()
@@ -164,6 +174,11 @@ class Connection {
 
   unread(rest: Uint8Array): void {
     if (rest.length > 0) this.#held = rest
+  }
+
+  /** Where the body goes. What is read next is not changed by that: its buffer was chosen after the last piece. */
+  fill(room: Uint8Array): void {
+    this.#room = room.subarray(this.#held?.length ?? 0)
   }
 
   /** Whether it can wait for the next question. */

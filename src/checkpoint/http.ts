@@ -102,8 +102,8 @@ async function readRange(
   const attempt = async (): Promise<void> => {
     const before = got
     try {
-      for await (const piece of pieces(file, known, begin + got, begin + bytes.length, signal)) {
-        bytes.set(piece, got)
+      for await (const piece of pieces(file, known, begin + got, bytes.subarray(got), signal)) {
+        if (piece.buffer !== bytes.buffer) bytes.set(piece, got) // else it lies where it belongs
         got += piece.length
       }
     } catch (error) {
@@ -114,19 +114,21 @@ async function readRange(
   return bytes
 }
 
-/** The body of one answer, which must be the bytes [begin, end) and no others. */
+/** The body of one answer, which must be the bytes from `begin` that fill `room`, and no others. They may lie there by then. */
 async function* pieces(
   file: RemoteFile,
   known: Probe,
   begin: number,
-  end: number,
+  room: Uint8Array,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void> {
+  const end = begin + room.length
   const cache = known.size > LARGE_FILE ? 'no-store' : 'default'
   const answer = await ask(file, `bytes=${begin}-${end - 1}`, signal, known.ifRange, cache)
   try {
     const problem = rangeProblem(answer.response, begin, end, known, file.name)
     if (problem) throw problem
+    answer.fill(room)
     let at = begin
     for (let piece = await answer.next(signal); piece; piece = await answer.next(signal)) {
       at += piece.length

@@ -5,7 +5,7 @@
  * tower converted from it bit for bit, and for any plan of reads.
  */
 import { SovitError } from '../errors.js'
-import { hashSpans, sha256, type Span } from './hash.js'
+import { hashSpans, type Span } from './hash.js'
 import { isObject } from './json.js'
 import { PIECE_BYTES, type Part } from './stream.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo, WeightManifest } from './types.js'
@@ -20,7 +20,8 @@ export async function makeManifest(
 ): Promise<WeightManifest> {
   const hashes = new Map([...tensors.values()].map((tensor) => [tensor, [] as string[]]))
   const add = async (chunk: TensorChunk): Promise<void> => {
-    hashes.get(chunk.tensor)?.push(...(await hashesOf(chunk)))
+    const hashed = await hashSpans(chunk.bytes, piecesOf(chunk.bytes.length), false) // chunks begin at multiples of a piece
+    hashes.get(chunk.tensor)?.push(...hashed.hashes)
   }
   await checkpoint.stream(tensors.values(), add, options)
   const named = [...tensors].map(([name, tensor]) => [name, hashes.get(tensor) ?? []] as const)
@@ -74,11 +75,6 @@ function checkManifest(manifest: unknown): Readonly<Record<string, unknown>> {
 function wrongBytes({ tensor: { name, file }, begin, end }: Part): SovitError {
   const what = `The bytes ${begin} to ${end} of ${file} (${name}) are not those of the manifest, read twice`
   return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
-}
-
-/** Chunks begin at multiples of a piece. */
-function hashesOf({ bytes }: TensorChunk): Promise<string[]> {
-  return Promise.all(piecesOf(bytes.length).map(([begin, end]) => sha256(bytes.subarray(begin, end))))
 }
 
 function piecesOf(length: number): Span[] {

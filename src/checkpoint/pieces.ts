@@ -14,6 +14,8 @@ const spare: Uint8Array<ArrayBuffer>[] = []
 export interface Pieces {
   /** The next piece, which is valid until the next call, or null at the end: at once where it is there already. */
   next(): Uint8Array | null | Promise<Uint8Array | null>
+  /** Has what comes put into `room`, from its start, by those that can: their pieces may lie where they belong then. */
+  fill?(room: Uint8Array): void
   /** Frees what the stream comes from. Harmless after the end. */
   cancel(): void
 }

@@ -1,4 +1,5 @@
 import { throwIfAborted, unlessAborted, type SovitError } from '../errors.js'
+import { inNode } from './in-node.js'
 import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 
 /** Bytes of one read, at most. The tower of MiniCPM-V is 70 such. */
@@ -85,7 +86,8 @@ export async function streamTensors(
   const reads = planReads(tensors)
   const stop = new AbortController()
   const stopOrCaller = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-  const buffers: (Uint8Array | undefined)[] = reads.slice(0, BUFFERS).map(() => new Uint8Array(largest(reads)))
+  const largest = Math.max(...reads.map(({ begin, end }) => end - begin))
+  const buffers: (Uint8Array | undefined)[] = reads.slice(0, BUFFERS).map(() => roomToHash(largest))
   const ahead: { read: Read; bytes: Promise<Uint8Array> }[] = []
   let started = 0
   const startNext = (): void => {
@@ -162,6 +164,10 @@ function chunksOf({ begin: first, parts }: Read, bytes: Uint8Array): TensorChunk
   }))
 }
 
-function largest(reads: readonly Read[]): number {
-  return reads.reduce((most, { begin, end }) => Math.max(most, end - begin), 0)
+/**
+ * Memory for bytes that will be hashed. Node's threads share it: to move it back and forth makes V8 collect garbage twice for
+ * each buffer, a tenth of a tower's load. Pages share memory only when isolated, and then neither streams nor WebCrypto take it.
+ */
+export function roomToHash(bytes: number): Uint8Array {
+  return new Uint8Array(new (inNode ? SharedArrayBuffer : ArrayBuffer)(bytes))
 }

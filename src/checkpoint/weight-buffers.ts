@@ -74,6 +74,6 @@ export function make({ device, memory }: Gpu, room: Room): Promise<void> {
 
 /** What is bound of a place that was made. */
 export function bindingOf({ room: { label, buffer }, offset, size }: Place): Required<GPUBufferBinding> {
-  if (!buffer) throw new Error(`no room was made for '${label}'`)
+  if (!buffer) throw new Error(`'${label}' has no room`)
   return { buffer, offset, size }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { nodeClient } from '../../../src/checkpoint/http-node.js'
 import { Sockets } from '../../../src/checkpoint/http-socket.js'
@@ -11,6 +11,7 @@ import { httpSource } from '../../../src/checkpoint/http.js'
 import { expectError, pattern } from './safetensors-cases.js'
 import { seeded } from './seed.js'
 import { files, hurried, serve } from './server.js'
+import { wire } from './wire.js'
 
 const closing: (() => unknown)[] = []
 const never = new AbortController().signal
@@ -18,29 +19,6 @@ const never = new AbortController().signal
 afterEach(async () => {
   for (const close of closing.splice(0)) await close()
 })
-
-/** A server that sends `packets` for each request, each by itself. */
-async function wire(...packets: (string | Uint8Array)[]): Promise<{ url: URL; sockets: Socket[]; asked: string[] }> {
-  const sockets: Socket[] = []
-  const asked: string[] = []
-  const server: Server = createServer({ noDelay: true }, (socket) => {
-    sockets.push(socket)
-    socket.on('error', () => undefined)
-    socket.on('data', (text) => {
-      asked.push(String(text))
-      const send = ([packet, ...rest]: typeof packets): void => {
-        if (packet !== undefined) socket.write(packet, () => setImmediate(send, rest))
-      }
-      send(packets)
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closing.push(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/f?a=b`), sockets, asked }
-}
 
 /** Status and body of an answer; null where it is node:http's. */
 async function read(sockets: Sockets, url: URL, stop = new AbortController()): Promise<[number, string | null] | null> {
