@@ -3,8 +3,6 @@ import type { Hashed, Span } from './hash.js'
 
 /** A load hashes more often than this. */
 const IDLE_MS = 1000
-/** As many as have something to do: of the three reads of a load, one is in flight or consumed. */
-const THREADS = 2
 /** A thread with so many jobs is behind: SHA-256 is as slow as 0.3 GB/s there, and what waits for it keeps reads from starting. */
 const WAITING = 2
 
@@ -46,10 +44,10 @@ interface Running {
 }
 
 /**
- * The threads of all loads, which start when they are needed: one, and another when it does not keep up, as on processors that
- * have no instructions for SHA-256. Null where `start` fails, and always will.
+ * The threads of all loads, which start when they are needed: one, and further ones, up to `most`, where those are behind. Null
+ * where `start` fails, and always will.
  */
-export function hashThreads(start: (listener: Listener) => Promise<Thread>): () => Promise<Hash | null> {
+export function hashThreads(start: (listener: Listener) => Promise<Thread>, most: number): () => Promise<Hash | null> {
   const threads = new Set<Promise<Running>>()
   const startNext = (): Promise<Running> => {
     const next = startHash(start, () => threads.delete(next))
@@ -60,7 +58,7 @@ export function hashThreads(start: (listener: Listener) => Promise<Thread>): () 
     try {
       const running = await Promise.all(threads.size > 0 ? threads : [startNext()])
       const least = running.reduce((a, b) => (b.jobs.length < a.jobs.length ? b : a))
-      const isBehind = least.jobs.length >= WAITING && threads.size < THREADS
+      const isBehind = least.jobs.length >= WAITING && threads.size < most
       return (isBehind ? await startNext() : least).hash
     } catch {
       return null

@@ -1,7 +1,10 @@
 import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
 
+/** As many as have something to do: of the three reads of a load, one is in flight or consumed. */
+const THREADS = 2
+
 /** What hashes in Node; null where no thread can be started, as in programs bundled into one file. */
-export const nodeThread = hashThreads(start)
+export const nodeThread = hashThreads(start, THREADS)
 
 /** Node's module. The name is a parameter, because bundlers for browsers resolve a literal one and fail. */
 async function start(listener: Listener, module = 'node:worker_threads'): Promise<Thread> {

@@ -1,7 +1,7 @@
 import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
 
 /** The worker that hashes for a page, or for another worker; null where none can be started, as of another origin. */
-export const pageThread = hashThreads(start)
+export const pageThread = hashThreads(start, 1)
 
 async function start(listener: Listener): Promise<Thread> {
   // Bundlers find the script by this expression.
