@@ -6,6 +6,8 @@ import puppeteer from 'puppeteer-core'
 import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../../scripts/browser.mjs'
 
 const POLL_MS = 50
+/** Chromium loads pages of its own when it has opened, as for its address bar: 1 s of a core and 60 MB. */
+const SETTLE_MS = 3000
 
 /** A folder for the profile of a browser, which outlives it. */
 export function newProfile() {
@@ -31,6 +33,7 @@ export async function openPage(root, profile) {
   await page.goto(`${root}page.html`)
   const cdp = await page.createCDPSession()
   const adapter = await page.evaluate(prepare, `${root}dist/index.js`)
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   return { page, cdp, adapter, close: () => browser.close() }
 }
 
