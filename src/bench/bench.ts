@@ -135,9 +135,10 @@ function deviceTraits(gpu: Gpu, precision: Precision): KernelTraits[] {
   const { maxComputeWorkgroupStorageSize: workgroupBytes, maxComputeInvocationsPerWorkgroup: invocations } =
     gpu.device.limits
   const { software, matrixUnits } = gpu.info
+  const { subgroupMinSize: lanes } = gpu.device.adapterInfo
   const matrix = matrixShape(matrixUnits, precision)
   return arithmeticsOf(precision, { matrix }).map((arithmetic) => {
-    return { arithmetic, software, matrix, workgroupBytes, invocations }
+    return { arithmetic, software, lanes, matrix, workgroupBytes, invocations }
   })
 }
 

@@ -172,7 +172,7 @@ export class Uploader {
     const all: Readonly<Record<string, GPUBufferBinding>> = { ...own, status: { buffer: this.#status } }
     const entries = kernel.bindings.map(({ name }, binding) => {
       const resource = all[name]
-      if (!resource) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which the upload lacks.`)
+      if (!resource) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which its step lacks.`)
       return { binding, resource }
     })
     pass.setPipeline(compiled.pipeline)

@@ -70,7 +70,8 @@ async function planWith(
   const stretched = isStretched(positions)
   const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
   const heads = networks || stretched ? await import('../graph/heads.js') : undefined
-  const kernels = await KernelCatalog.open({ arithmetic, software, matrix, workgroupBytes, invocations })
+  const { subgroupMinSize: lanes } = gpu.device.adapterInfo
+  const kernels = await KernelCatalog.open({ arithmetic, software, lanes, matrix, workgroupBytes, invocations })
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
   const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, bindingBytes, heads })
   const start = performance.now()

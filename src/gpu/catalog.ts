@@ -16,6 +16,8 @@ export interface KernelTraits {
   readonly arithmetic: Arithmetic
   /** A software rasteriser prefers other tiles than a GPU. */
   readonly software: boolean
+  /** Invocations of a subgroup, at least, where the device tells: rasterisers have 4 or 8. */
+  readonly lanes?: number
   /** The matrices of arithmetic `matrix`. */
   readonly matrix: MatrixShape | null
   /** Bytes of workgroup memory, and invocations of a workgroup, that the device allows. */

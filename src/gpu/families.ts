@@ -23,6 +23,7 @@ const gpu: KernelFamily = {
 export async function kernelFamily(device: {
   readonly arithmetic: Arithmetic
   readonly software: boolean
+  readonly lanes?: number
   readonly matrix: MatrixShape | null
 }): Promise<KernelFamily> {
   if (device.arithmetic === 'matrix') return matrixFamily(device.matrix)
@@ -35,10 +36,11 @@ export async function kernelFamily(device: {
   if (!device.software) return gpu
   const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')
   const { DIRECT_PATCHES } = await import('./kernels/patch-embed-direct.js')
-  const { DIRECT_VARIANTS } = await import('./kernels/attention-direct.js')
+  const { directVariants } = await import('./kernels/attention-direct.js')
+  const variants = directVariants(device.lanes)
   return {
     matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
-    attention: (spec) => DIRECT_VARIANTS.map((variant) => attention(spec, variant)),
+    attention: (spec) => variants.map((variant) => attention(spec, variant)),
     patchEmbed: (spec) => [patchEmbed(spec, DIRECT_PATCHES)],
   }
 }

@@ -3,11 +3,18 @@ import { registerTiled, type AttentionVariant, type RegisterTile } from './atten
 
 const TILE: RegisterTile = { name: 'attention_direct', code: attentionDirect, rows: 8, quads: 2, columns: 5 }
 
-/**
- * `attention` without keys and values in workgroup memory: for devices that run on a CPU. Fewer queries take SwiftShader
- * less time to compile; fewer than 16 do not fill the lanes of others.
- */
+/** `attention` without keys and values in workgroup memory: for devices that run on a CPU. */
 export const DIRECT_VARIANTS: readonly AttentionVariant[] = [
+  { variant: 'direct-8', shape: registerTiled(TILE, 8) },
   { variant: 'direct-16', shape: registerTiled(TILE, 16) },
   { variant: 'direct-32', shape: registerTiled(TILE, 32) },
 ]
+
+/**
+ * Those that fill `lanes`: four threads share 8 queries at D = 72, SwiftShader has 4 lanes and llvmpipe 8. Fewer queries need
+ * less workgroup memory, for each word of which SwiftShader compiles code of its own (1.4 s for 16 queries, 1.1 s for 8).
+ */
+export function directVariants(lanes = 8): readonly AttentionVariant[] {
+  const filling = DIRECT_VARIANTS.filter((_, i) => lanes <= 4 * 2 ** i)
+  return filling.length > 0 ? filling : DIRECT_VARIANTS.slice(-1)
+}
