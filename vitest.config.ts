@@ -36,6 +36,7 @@ export default defineConfig({
           name: 'gpu-node',
           // Not processes: under scripts/mesa.sh process.execPath is the loader, which cannot be forked.
           pool: 'threads',
+          setupFiles: ['tests/support/patient-dawn.ts'],
         },
       },
       {

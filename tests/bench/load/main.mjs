@@ -85,11 +85,12 @@ async function nodeFigures({ address, asked }, { declared, span }) {
     )
   }
   const folder = mkdtempSync(join(tmpdir(), 'sovit-load-'))
-  const ms = { plain: [], read: [], hashed: [], kept: [], second: [] }
+  const ms = { plain: [], hashes: [], read: [], hashed: [], kept: [], second: [] }
   for (let i = 0; i < rounds; i++) {
     rmSync(folder, { recursive: true, force: true })
     const discarding = { device: 'discarding', cache: false }
     ms.plain.push((await child({ plain: span })).ms)
+    ms.hashes.push((await child({ hashes: span.end - span.begin })).ms)
     ms.read.push((await child(discarding)).ms)
     ms.hashed.push((await child({ ...discarding, manifest: MANIFEST })).ms)
     ms.kept.push((await child({ ...discarding, cache: folder })).ms)
@@ -109,6 +110,7 @@ async function nodeFigures({ address, asked }, { declared, span }) {
 function times(where, { plain, ...ours }, bound) {
   row(`${where}: a plain fetch that discards the same bytes`, '', seconds(plain))
   const names = {
+    hashes: 'SHA-256 alone, of as many bytes in memory',
     read: 'a load',
     hashed: 'a load, all bytes hashed',
     kept: 'a load, hashed and kept on disk',

@@ -1,4 +1,6 @@
-// node node-child.mjs ADDRESS TASK: one load, or one plain download, in a process of its own. Prints its figures as JSON.
+// node node-child.mjs ADDRESS TASK: one load, one plain download, or hashes alone, in a process of its own. Prints its figures
+// as JSON.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
 import { create, globals } from 'webgpu'
@@ -9,6 +11,7 @@ import { nullGpu } from './null-gpu.mjs'
  * @typedef {{ file: string, begin: number, end: number }} Span
  * @typedef {object} Task
  * @property {Span} [plain] instead of a load: the bytes to read and drop
+ * @property {number} [hashes] instead of a load: how many bytes of memory to hash
  * @property {'own' | 'keeping' | 'discarding'} [device] the machine's own, or a null device: see null-gpu.mjs
  * @property {string | false} cache
  * @property {string} [manifest] file by which all bytes are checked
@@ -31,6 +34,19 @@ async function download({ file, begin, end }) {
   let bytes = 0
   for await (const piece of response.body) bytes += piece.length
   return { ms: performance.now() - start, bytes }
+}
+
+/** As a load does: by megabytes, of a buffer that no core's cache holds. */
+function hash(bytes) {
+  const buffer = new Uint8Array(12 * 2 ** 20).fill(1)
+  const start = performance.now()
+  for (let done = 0; done < bytes; done += 2 ** 20) {
+    const at = done % buffer.length
+    createHash('sha256')
+      .update(buffer.subarray(at, at + 2 ** 20))
+      .digest('hex')
+  }
+  return { ms: performance.now() - start }
 }
 
 async function load({ device, cache, manifest, digest }) {
@@ -57,5 +73,6 @@ async function load({ device, cache, manifest, digest }) {
   }
 }
 
-console.log(JSON.stringify(await (task.plain ? download(task.plain) : load(task))))
+const done = task.plain ? download(task.plain) : task.hashes ? hash(task.hashes) : load(task)
+console.log(JSON.stringify(await done))
 process.exit()
