@@ -16,8 +16,8 @@ const LANES = {
   'gpu-node': () => {
     for (const node of [NODE, NODE_ON_MESA]) {
       const adapter = adapterOf(node, 'dawn')
-      // Kernels compile on one core.
-      if (adapter) return { node, on: `Dawn in Node, ${adapter}`, parts: 2 }
+      // Kernels compile on one core, and the slowest file takes a third of all.
+      if (adapter) return { node, on: `Dawn in Node, ${adapter}`, parts: 3 }
     }
     return {
       missing: 'Dawn finds no Vulkan, Metal or D3D12 adapter, and scripts/mesa.sh could not fetch a software one.',
