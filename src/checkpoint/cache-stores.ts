@@ -33,8 +33,8 @@ export async function openStore(option: CacheOption): Promise<ChunkStore | null>
   return folderStore(option === true ? undefined : option)
 }
 
-/** What a stream hands over at once. */
-const PIECE_BYTES = 2 ** 19
+/** What the stream of a body hands over at once. */
+const BODY_BYTES = 2 ** 19
 
 /**
  * A body that reads the bytes where they lie. Made of the bytes themselves, or of a Blob, it copies them first: Chromium (156)
@@ -43,7 +43,7 @@ const PIECE_BYTES = 2 ** 19
 function streamOf(bytes: Uint8Array): ReadableStream {
   let at = 0
   const pull = (stream: ReadableStreamDefaultController): void => {
-    if (at < bytes.length) stream.enqueue(bytes.subarray(at, (at += PIECE_BYTES)))
+    if (at < bytes.length) stream.enqueue(bytes.subarray(at, (at += BODY_BYTES)))
     else stream.close()
   }
   return new ReadableStream({ pull }, { highWaterMark: 0 })

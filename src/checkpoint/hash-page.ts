@@ -1,7 +1,7 @@
 import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
 
 /** The worker that hashes for a page, or for another worker; null where none can be started, as of another origin. */
-export const pageThread = hashThreads(start, 1)
+export const pageThread = hashThreads(start, 1) // another holds 17 MB, and few networks are faster than one
 
 async function start(listener: Listener): Promise<Thread> {
   // Bundlers find the script by this expression.

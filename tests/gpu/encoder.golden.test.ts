@@ -94,16 +94,10 @@ test.each(manifest.pixels)('test picture $seed is the one torch saw', ({ seed, h
   expect(weigh(new Uint32Array(testPixels(seed, height, width).data.buffer))).toBe(BigInt(bits))
 })
 
-/**
- * A model loaded in one way serves all of its pictures: loading it, and compiling, is most of the work. Another way to map
- * positions is loaded in f32 only: what differs is done before any kernel of a tier.
- */
+/** A model loaded in one way serves all of its pictures: loading it, and compiling, is most of the work. */
 const loads = manifest.models.flatMap((model) => {
   const modes = [...new Set(model.cases.map(({ positions }) => positions))]
-  return modes.flatMap((positions, i) => {
-    const some = i > 0 ? tiers.slice(0, 1) : tiers
-    return some.map((tier) => ({ model, name: model.name, positions, ...tier }))
-  })
+  return modes.flatMap((positions) => tiers.map((tier) => ({ model, name: model.name, positions, ...tier })))
 })
 
 describe.each(loads)('$name $positions $precision by $arithmetic', ({ model, positions, precision, arithmetic }) => {

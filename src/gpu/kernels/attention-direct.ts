@@ -11,10 +11,10 @@ export const DIRECT_VARIANTS: readonly AttentionVariant[] = [
 ]
 
 /**
- * Those that fill `lanes`: four threads share 8 queries at D = 72, SwiftShader has 4 lanes and llvmpipe 8. Fewer queries need
- * less workgroup memory, for each word of which SwiftShader compiles code of its own (1.4 s for 16 queries, 1.1 s for 8).
+ * Those whose threads fill the lanes of a subgroup at D = 72: SwiftShader has 4, llvmpipe 8. Fewer queries need less workgroup
+ * memory, for each word of which SwiftShader compiles code of its own (1.4 s for 16 queries, 1.1 s for 8).
  */
 export function directVariants(lanes = 8): readonly AttentionVariant[] {
-  const filling = DIRECT_VARIANTS.filter((_, i) => lanes <= 4 * 2 ** i)
+  const filling = DIRECT_VARIANTS.filter(({ shape }) => shape(72).threads >= lanes)
   return filling.length > 0 ? filling : DIRECT_VARIANTS.slice(-1)
 }
