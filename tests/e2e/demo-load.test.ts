@@ -101,7 +101,9 @@ test('shows how far a load by name is, and cancels it at once', async () => {
   await restyle(page, { width: 1280, colorScheme: 'light' })
 
   // The model in use goes on meanwhile, and the bar tells of the load.
+  await page.locator('#fact-encode').evaluate((fact) => (fact.textContent = 'of the picture before'))
   await page.getByRole('button', { name: 'Traffic' }).click()
+  await shows('fact-encode', / m?s$/)
   await shows('grid-note', '^and its 4 × 4 patches')
   expect(await text('phase')).toBe('Fetching weights')
 

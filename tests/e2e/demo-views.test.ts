@@ -17,7 +17,7 @@ let page: Page
 
 beforeAll(async () => {
   site = await openSite()
-  page = await site.open({ width: 1280, colorScheme: 'light' }, { hash: `#picture=Animals&${SIZE}` })
+  page = await site.open({ width: 1280, colorScheme: 'light' }, { path: `#picture=Animals&${SIZE}` })
   await encoded(page)
 })
 afterAll(() => site.close())

@@ -176,7 +176,7 @@ test('shows a recorded result while the model takes its time, and moves nothing'
 })
 
 test('opens again without a network, and is small', async () => {
-  const page = await site.open({ width: 1280, colorScheme: 'light' }, { hash: '#size=56x56', offline: true })
+  const page = await site.open({ width: 1280, colorScheme: 'light' }, { path: '#size=56x56', offline: true })
   await encoded(page)
   const loaded = await page.evaluate(() =>
     performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname),

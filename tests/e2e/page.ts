@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { chromium, type Page } from 'playwright'
-import { build } from 'vite'
 import { CHROMIUM_FLAGS, findChromium, NO_CHROMIUM } from '../../scripts/browser.mjs'
 import { serve } from '../support/serve.js'
 
@@ -20,8 +19,8 @@ export interface OpenOptions {
   readonly script?: () => void
   /** Whether the page may keep itself for a visit without a network. */
   readonly offline?: boolean
-  /** What the page's link says. */
-  readonly hash?: string
+  /** The page, and what its link says: what follows the origin's slash. */
+  readonly path?: string
   /** Another origin that the page may ask, and whose refusals are no fault. */
   readonly stranger?: string
   /** Called before the page is loaded. */
@@ -35,12 +34,11 @@ export interface Site {
   close(): Promise<void>
 }
 
-/** Builds and serves the demo, and starts a browser for it. */
+/** Serves the built demo, and starts a browser for it. */
 export async function openSite(): Promise<Site> {
-  if (!existsSync('dist/index.js')) throw new Error('dist/ is missing: run `npm run build` first.')
+  if (!existsSync('demo/dist/index.html')) throw new Error('demo/dist is missing: run `npm run build:demo` first.')
   const executablePath = findChromium()
   if (!executablePath) throw new Error(NO_CHROMIUM)
-  await build({ configFile: 'demo/vite.config.ts', logLevel: 'warn' })
   await mkdir(SHOTS, { recursive: true })
   const server = await serve('demo/dist')
   // The camera is one of Chromium's own, and allowed.
@@ -49,7 +47,7 @@ export async function openSite(): Promise<Site> {
   let complaints: string[] = []
   let strangers: string[] = []
   return {
-    async open({ width, colorScheme }, { script, stranger, prepare, offline = false, hash = '' } = {}) {
+    async open({ width, colorScheme }, { script, stranger, prepare, offline = false, path = '' } = {}) {
       const expected = (url: string): boolean => stranger !== undefined && url.startsWith(stranger)
       // No motion: colours half-way between two schemes would be measured, and drawn.
       const look = { viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' } as const
@@ -66,7 +64,7 @@ export async function openSite(): Promise<Site> {
       })
       if (script) await page.addInitScript(script)
       await prepare?.(page)
-      await page.goto(`${server.origin}/${hash}`)
+      await page.goto(`${server.origin}/${path}`)
       return page
     },
     faults() {
