@@ -6,8 +6,10 @@ import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types
 const READ_BYTES = 12 * 2 ** 20
 /** Large tensors are cut at multiples of this, whatever the reads: a piece is hashed by itself, and aligned on the GPU. */
 export const PIECE_BYTES = 2 ** 20
-/** Reads that hold memory at one time: one is consumed while the others are in flight. */
-const BUFFERS = 3
+/** Reads in flight at one time, and how many hold memory: one is consumed while the others are in flight. */
+const READS = 3
+/** Reads that hold memory in Node where they are checked: SHA-256 keeps a core busy for as long as a fast network takes. */
+const CHECKED_READS = 2 * READS
 /** Bytes that nobody asked for are read where that saves a request: between two tensors, and in all. */
 const GAP_BYTES = 2 ** 20
 const GAP_SHARE = 0.004
@@ -37,7 +39,7 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
   const inOrder = filled.sort((a, b) => (a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1))
   const bridged = bridgedGaps(inOrder)
   // The first are shorter: of reads in flight that end at one time, all would be hashed while the network has nothing to do.
-  const room = (i: number): number => Math.max(pieceBytes, Math.floor((readBytes * Math.min(i + 1, BUFFERS)) / BUFFERS))
+  const room = (i: number): number => Math.max(pieceBytes, Math.floor((readBytes * Math.min(i + 1, READS)) / READS))
   const reads: { file: string; begin: number; end: number; parts: Part[] }[] = []
   for (const tensor of inOrder) {
     for (let begin = tensor.begin; begin < tensor.end;) {
@@ -74,8 +76,8 @@ function bridgedGaps(inOrder: readonly TensorInfo[]): ReadonlySet<TensorInfo> {
 
 /**
  * Reads tensors and hands them over chunk by chunk, in file order. Reads run ahead of the consumer, but no more than
- * `BUFFERS` of them hold memory, whatever the size of the tensors. `sources` has the file of every tensor. Reads of one file
- * start in its order, which is all that a sequential source needs.
+ * `READS` of them (`CHECKED_READS`) hold memory, whatever the size of the tensors. `sources` has the file of every tensor. Reads
+ * of one file start in its order, which is all that a sequential source needs.
  */
 export async function streamTensors(
   tensors: Iterable<TensorInfo>,
@@ -87,45 +89,54 @@ export async function streamTensors(
   const stop = new AbortController()
   const stopOrCaller = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   const largest = Math.max(...reads.map(({ begin, end }) => end - begin))
-  const buffers: (Uint8Array | undefined)[] = reads.slice(0, BUFFERS).map(() => roomToHash(largest))
-  const ahead: { read: Read; bytes: Promise<Uint8Array> }[] = []
-  let started = 0
+  const free = reads.slice(0, check && inNode ? CHECKED_READS : READS).map(() => roomToHash(largest))
+  const ahead: [Read, Promise<Checked>][] = []
+  let inFlight = 0
   const startNext = (): void => {
-    const read = reads[started]
+    const into = inFlight < READS && !stop.signal.aborted && free.pop()
+    const read = into && reads.shift()
     const source = read && sources.get(read.file)
     if (!source) return
-    const slot = started % BUFFERS
-    const bytes = readChecked(read, source, buffers[slot], check, stopOrCaller).then((got) => {
-      buffers[slot] = got.into
-      return got.bytes
-    })
-    bytes.catch(() => undefined) // reported when its turn comes, not as an unhandled rejection before
-    ahead.push({ read, bytes })
-    started++
+    inFlight++
+    const arrived = (): void => {
+      inFlight--
+      startNext()
+    }
+    const checked = readChecked(read, source, into, check, stopOrCaller, arrived)
+    checked.catch(() => undefined) // reported when its turn comes, not as an unhandled rejection before
+    ahead.push([read, checked])
+    startNext()
   }
   let loaded = 0
   let file: string | undefined
   try {
-    for (const _ of buffers) startNext()
+    startNext()
     for (let head = ahead.shift(); head; head = ahead.shift()) {
-      const { read } = head
+      const [read, checked] = head
       const report = (): void => onProgress?.(loaded, read.file, sources.get(read.file)?.sequential?.() ?? false)
       if (read.file !== file) report()
       file = read.file
       const what = `Reading ${read.file}`
-      const bytes = await unlessAborted(head.bytes, signal, what)
+      const { bytes, into } = await unlessAborted(checked, signal, what)
       for (const chunk of chunksOf(read, bytes)) {
         throwIfAborted(signal, what)
         await unlessAborted(Promise.resolve(consume(chunk)), signal, what)
         loaded += chunk.bytes.length
         report()
       }
+      free.push(into)
       startNext()
     }
   } finally {
     stop.abort()
-    await Promise.allSettled(ahead.map(({ bytes }) => bytes))
+    await Promise.allSettled(ahead.map(([, checked]) => checked))
   }
+}
+
+/** The bytes of a read, and the buffer that they are in, unless the source had them in memory. */
+interface Checked {
+  readonly bytes: Uint8Array
+  readonly into: Uint8Array
 }
 
 /**
@@ -135,15 +146,17 @@ export async function streamTensors(
 async function readChecked(
   read: Read,
   source: ByteSource,
-  into: Uint8Array | undefined,
+  into: Uint8Array,
   check: StreamOptions['check'],
   signal: AbortSignal,
-): Promise<{ bytes: Uint8Array; into: Uint8Array | undefined }> {
+  arrived: () => void,
+): Promise<Checked> {
   for (let tries = 1; ; tries++) {
     let bytes = await source.read(read.begin, read.end, signal, into)
+    if (tries === 1) arrived()
     let refused: SovitError | null = null
     into = where(bytes, into)
-    if (check) ({ bytes, refused } = await check(read, bytes, bytes.buffer === into?.buffer))
+    if (check) ({ bytes, refused } = await check(read, bytes, bytes.buffer === into.buffer))
     into = where(bytes, into)
     if (!refused) return { bytes, into }
     await source.discard?.(read.begin, read.end)
@@ -152,8 +165,8 @@ async function readChecked(
 }
 
 /** The buffer that bytes were read into: where they lie by now, if it was moved. */
-function where(bytes: Uint8Array, into: Uint8Array | undefined): Uint8Array | undefined {
-  return into?.length === 0 ? new Uint8Array(bytes.buffer) : into
+function where(bytes: Uint8Array, into: Uint8Array): Uint8Array {
+  return into.length === 0 ? new Uint8Array(bytes.buffer) : into
 }
 
 function chunksOf({ begin: first, parts }: Read, bytes: Uint8Array): TensorChunk[] {

@@ -1,7 +1,7 @@
 import { SovitError, throwIfAborted } from '../errors.js'
 import type { WeightFormat } from '../graph/weights.js'
 import type { Gpu } from '../gpu/device.js'
-import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { boundTo, ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { convert } from '../gpu/kernels/convert.js'
 import { finite } from '../gpu/kernels/finite.js'
 import { BINDING_ALIGNMENT } from '../gpu/memory.js'
@@ -169,12 +169,8 @@ export class Uploader {
     const kernel = this.#conversions.find((entry) => entry.from === from && entry.to === to)?.kernel
     const compiled = kernel && this.#pipelines.get(kernel)
     if (!compiled) throw new SovitError('TENSOR_DTYPE', `There is no conversion from ${from} to ${to}.`)
-    const all: Readonly<Record<string, GPUBufferBinding>> = { ...own, status: { buffer: this.#status } }
-    const entries = kernel.bindings.map(({ name }, binding) => {
-      const resource = all[name]
-      if (!resource) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which its step lacks.`)
-      return { binding, resource }
-    })
+    const all = { ...own, status: { buffer: this.#status } }
+    const entries = boundTo<GPUBufferBinding>(kernel, all).map((resource, binding) => ({ binding, resource }))
     pass.setPipeline(compiled.pipeline)
     pass.setBindGroup(0, this.#gpu.device.createBindGroup({ label: kernel.name, layout: compiled.layout, entries }))
     pass.dispatchWorkgroups(...kernel.workgroups({ E }))

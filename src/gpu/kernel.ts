@@ -89,6 +89,15 @@ export function sizeTable(rows: number, { sizes = [0, 0, 0] }: Pick<Kernel, 'siz
   return new Uint32Array([rows, ...sizes])
 }
 
+/** What is bound by the names of a kernel's bindings, in their order. */
+export function boundTo<T>({ name, bindings }: Kernel, named: Readonly<Record<string, T | undefined>>): readonly T[] {
+  return bindings.map((binding) => {
+    const bound = named[binding.name]
+    if (!bound) throw new SovitError('SHADER', `Kernel '${name}' binds '${binding.name}', which its step lacks.`)
+    return bound
+  })
+}
+
 /** Bytes of a binding for the sizes of one run, rounded up to whole 32-bit words. */
 export function bindingBytes(binding: Binding, dims: RunSizes, run: RunSizes): number {
   let count = 1

@@ -1,6 +1,6 @@
 import { SovitError } from '../errors.js'
 import type { Alternatives } from '../gpu/catalog.js'
-import { ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
+import { boundTo, ELEMENT_BYTES, type Kernel } from '../gpu/kernel.js'
 import { BINDING_ALIGNMENT } from '../gpu/memory.js'
 import type { Network, Value } from '../model/network.js'
 import type { FusedStep } from './fuse.js'
@@ -51,7 +51,7 @@ export class StepPlanner {
         size: this.table({ kind: 'size', rows, sizes: kernel.sizes }),
         ...operands,
       }
-      return { label: step.out, kernel, alternatives, operands: bind(kernel, all), rows }
+      return { label: step.out, kernel, alternatives, operands: boundTo(kernel, all), rows }
     })
   }
 
@@ -195,12 +195,4 @@ function wideValues({ operations, outputs, taps }: Network): Set<Value> {
     }
   })
   return new Set([...outputs.map(({ value }) => value), ...taps, ...read])
-}
-
-function bind(kernel: Kernel, operands: Readonly<Record<string, Operand | undefined>>): readonly Operand[] {
-  return kernel.bindings.map(({ name }) => {
-    const operand = operands[name]
-    if (!operand) throw new SovitError('SHADER', `Kernel '${kernel.name}' binds '${name}', which its step lacks.`)
-    return operand
-  })
 }

@@ -6,6 +6,7 @@ import { memorySource } from '../../../src/checkpoint/memory.js'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import { planReads, streamTensors, type Read } from '../../../src/checkpoint/stream.js'
 import type { ByteSource, TensorInfo } from '../../../src/checkpoint/types.js'
+import { SovitError } from '../../../src/errors.js'
 import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
 import { seeded } from './seed.js'
 
@@ -119,22 +120,23 @@ describe('streaming', () => {
   const whole = tensor('f', 3, bytes.length)
 
   /** Memory that answers asynchronously, into the given buffer, and counts reads in flight. */
-  function slow(): { source: ByteSource; most: () => number; buffers: Set<ArrayBufferLike> } {
-    let [now, most] = [0, 0]
+  function slow(content = bytes, ms = (_begin: number) => 1) {
+    let [now, most, reads] = [0, 0, 0]
     const buffers = new Set<ArrayBufferLike>()
-    const memory = memorySource(bytes, 'f')
+    const memory = memorySource(content, 'f')
     const source: ByteSource = {
       ...memory,
       async read(begin, end, _signal, into = new Uint8Array(end - begin)) {
+        reads++
         most = Math.max(most, ++now)
-        await new Promise((resolve) => setTimeout(resolve, 1))
+        await new Promise((resolve) => setTimeout(resolve, ms(begin)))
         buffers.add(into.buffer)
         into.set(await memory.read(begin, end))
         now--
         return into.subarray(0, end - begin)
       },
     }
-    return { source, most: () => most, buffers }
+    return { source, most: () => most, reads: () => reads, buffers }
   }
 
   it('hands over every byte in order, in three buffers, while the consumer takes its time', async () => {
@@ -154,6 +156,31 @@ describe('streaming', () => {
     expect(progress).toEqual([...progress].sort((a, b) => a - b))
     expect(most()).toBeLessThanOrEqual(3)
     expect(buffers.size).toBe(3)
+  })
+
+  it('reads on in Node while what came is checked: three at a time still, in six buffers', async () => {
+    const content = pattern(64 * MiB)
+    const { source, most, buffers } = slow(content)
+    const got = new Uint8Array(content.length)
+    const check = async (_: unknown, bytes: Uint8Array) => {
+      await expect.poll(() => buffers.size).toBe(6)
+      return { bytes, refused: null }
+    }
+    const consume = (chunk: { offset: number; bytes: Uint8Array }): void => got.set(chunk.bytes, chunk.offset)
+    await streamTensors([tensor('f', 0, content.length)], new Map([['f', source]]), consume, { check })
+    expect(Buffer.compare(got, content)).toBe(0)
+    expect([most(), buffers.size]).toEqual([3, 6])
+  })
+
+  it('starts no read after one was refused, even when others arrive', async () => {
+    const content = pattern(64 * MiB)
+    const { source, reads } = slow(content, (begin) => (begin === 0 ? 1 : 50))
+    const check = ({ begin }: Read, bytes: Uint8Array) =>
+      Promise.resolve({ bytes, refused: begin === 0 ? new SovitError('BAD_WEIGHTS', 'refused') : null })
+    const work = streamTensors([tensor('f', 0, content.length)], new Map([['f', source]]), () => undefined, { check })
+    await expectError(work, 'BAD_WEIGHTS')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(reads()).toBe(5) // the first twice, the two that were in flight, and the one in its place
   })
 
   it('stops at once when aborted, even while the consumer hangs', async () => {
