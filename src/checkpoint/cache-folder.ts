@@ -24,7 +24,7 @@ export async function folderStore(given?: string): Promise<ChunkStore> {
   const caches = process.env.XDG_CACHE_HOME
   const base = caches === undefined || caches === '' ? join(homedir(), '.cache') : caches
   // Another format of files gets another name.
-  const root = join(given ?? join(base, 'sovit', 'weights'), 'v1')
+  const root = join(given ?? join(base, 'sovit', 'weights'), 'v2')
   const swept = new Set<string>()
 
   /** Makes the folder of a file, and removes what killed processes left in it. */

@@ -16,7 +16,7 @@ export interface ChunkStore {
 }
 
 /** Another format of keys or chunks gets another name. */
-const NAME = 'sovit-weights-1'
+const NAME = 'sovit-weights-2'
 const HASH = 'x-sovit-sha256'
 
 /** The store of an option, or null for `false`. Throws where there is none to open. */

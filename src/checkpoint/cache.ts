@@ -5,7 +5,8 @@
  * each time, so that no byte is fetched that nobody asked for, no request is cut in two, and a chunk goes from the network
  * or the store into the reader's own buffer. The price: other tensors or another plan make other chunks.
  *
- * Chunks are named by address and by the content's identity, and have their SHA-256 beside them, checked at every read.
+ * Chunks are named by address and by the content's identity, and have their hash beside them, checked at every read: the
+ * SHA-256 of the SHA-256 of their pieces.
  * They are kept when they are whole, so an aborted load leaves whole chunks, and the next goes on from there. The cache is
  * best effort: whatever fails in it is said once, and the network is read instead.
  */
@@ -16,7 +17,7 @@ import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
 import { openStore, type ChunkStore } from './cache-stores.js'
-import { hashSpans } from './hash.js'
+import { hashSpans, piecesOf } from './hash.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
 /** What is remembered of a file: null when the server has none of that name. */
@@ -52,12 +53,8 @@ class Keeper {
   async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
     const found = await this.attempt(() => this.store?.get(key, into) ?? null)
     if (!found) return null
-    const { bytes, hashes } = await hashSpans(
-      found.bytes,
-      [[0, found.bytes.length]],
-      found.bytes.buffer === into?.buffer,
-    )
-    if (hashes[0] === found.hash) return bytes
+    const { bytes, hash } = await hashAll(found.bytes, found.bytes.buffer === into?.buffer)
+    if (hash === found.hash) return bytes
     this.say('bytes in it were damaged')
     await this.attempt(() => this.store?.delete(key))
     return null
@@ -66,8 +63,7 @@ class Keeper {
   /** Gives back the bytes, of which movable ones may lie in another buffer then. */
   async put(key: string, given: Uint8Array, movable = false): Promise<Uint8Array> {
     if (!this.#writable) return given
-    const { bytes, hashes } = await hashSpans(given, [[0, given.length]], movable)
-    const [hash = ''] = hashes
+    const { bytes, hash } = await hashAll(given, movable)
     const done = await this.attempt(async () => {
       await this.store?.put(key, bytes, hash)
       return true
@@ -105,6 +101,11 @@ class Keeper {
     if (!this.#said) this.onFailure?.(`The cache of weights fails (${what}); the network is used instead.`)
     this.#said = true
   }
+}
+
+async function hashAll(given: Uint8Array, movable: boolean): Promise<{ bytes: Uint8Array; hash: string }> {
+  const { bytes, hashes } = await hashSpans(given, piecesOf(given.length), movable)
+  return { bytes, hash: await textHash(hashes.join('')) }
 }
 
 interface Known {

@@ -1,5 +1,6 @@
 import type { Hash } from './hash-jobs.js'
 import { inNode } from './in-node.js'
+import { PIECE_BYTES } from './stream.js'
 
 /** A run of bytes [begin, end). */
 export type Span = readonly [begin: number, end: number]
@@ -9,6 +10,12 @@ export interface Hashed {
   readonly hashes: readonly string[]
   /** The bytes that were hashed: the same, in other memory perhaps. */
   readonly bytes: Uint8Array
+}
+
+/** The pieces of so many bytes. */
+export function piecesOf(length: number): Span[] {
+  const count = Math.ceil(length / PIECE_BYTES)
+  return Array.from({ length: count }, (_, i) => [i * PIECE_BYTES, Math.min(length, (i + 1) * PIECE_BYTES)])
 }
 
 /** SHA-256 in hex. */

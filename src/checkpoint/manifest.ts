@@ -5,7 +5,7 @@
  * tower converted from it bit for bit, and for any plan of reads.
  */
 import { SovitError } from '../errors.js'
-import { hashSpans, type Span } from './hash.js'
+import { hashSpans, piecesOf } from './hash.js'
 import { isObject } from './json.js'
 import { PIECE_BYTES, type Part } from './stream.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo, WeightManifest } from './types.js'
@@ -75,9 +75,4 @@ function checkManifest(manifest: unknown): Readonly<Record<string, unknown>> {
 function wrongBytes({ tensor: { name, file }, begin, end }: Part): SovitError {
   const what = `The bytes ${begin} to ${end} of ${file} (${name}) are not those of the manifest, read twice`
   return new SovitError('BAD_WEIGHTS', `${what}. Use the checkpoint that the manifest was made of, or a new manifest.`)
-}
-
-function piecesOf(length: number): Span[] {
-  const count = Math.ceil(length / PIECE_BYTES)
-  return Array.from({ length: count }, (_, i) => [i * PIECE_BYTES, Math.min(length, (i + 1) * PIECE_BYTES)])
 }

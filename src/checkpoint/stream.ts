@@ -4,8 +4,11 @@ import type { ByteSource, StreamOptions, TensorChunk, TensorInfo } from './types
 
 /** Bytes of one read, at most. The tower of MiniCPM-V is 70 such. */
 const READ_BYTES = 12 * 2 ** 20
-/** Large tensors are cut at multiples of this, whatever the reads: a piece is hashed by itself, and aligned on the GPU. */
-export const PIECE_BYTES = 2 ** 20
+/**
+ * Large tensors are cut at multiples of this, whatever the reads: a piece is hashed by itself, and aligned on the GPU.
+ * (WebCrypto copies what it hashes: of more than 960 KiB, Chromium asks the system for new memory each time, at half the speed.)
+ */
+export const PIECE_BYTES = 2 ** 19
 /** Reads in flight at one time, and how many hold memory: one is consumed while the others are in flight. */
 const READS = 3
 /** Reads that hold memory in Node where they are checked: SHA-256 keeps a core busy for as long as a fast network takes. */

@@ -23,7 +23,7 @@ export interface TensorInfo {
 /** A run of bytes of one tensor. `bytes` is only valid until the consumer's promise settles. */
 export interface TensorChunk {
   readonly tensor: TensorInfo
-  /** Byte offset inside the tensor; a multiple of 1 MiB, as is the length unless the tensor ends. */
+  /** Byte offset inside the tensor; a multiple of 512 KiB, as is the length unless the tensor ends. */
   readonly offset: number
   readonly bytes: Uint8Array
 }

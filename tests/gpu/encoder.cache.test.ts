@@ -80,7 +80,7 @@ test('says what is kept, and clears it', async () => {
 
 test('what was damaged is fetched again, and said once', async () => {
   const tokens = await tokensOf()
-  const store = inBrowser ? await caches.open('sovit-weights-1') : memory
+  const store = inBrowser ? await caches.open('sovit-weights-2') : memory
   for (const key of await store.keys()) {
     const address = typeof key === 'string' ? key : key.url
     const response = await store.match(address)

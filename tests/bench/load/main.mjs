@@ -166,8 +166,8 @@ if (!existsSync('dist/cli.js')) throw new Error('dist/cli.js is missing. Run: np
 const repository = await makeRepository(join(FOLDER, 'repository'))
 writeFileSync(join(FOLDER, 'page.html'), '<!doctype html><title>load</title>')
 if (!existsSync(join(FOLDER, 'dist'))) symlinkSync(resolve('dist'), join(FOLDER, 'dist'))
-if (!existsSync(MANIFEST))
-  await run(process.execPath, ['dist/cli.js', 'manifest', join(FOLDER, 'repository'), '--out', MANIFEST])
+rmSync(MANIFEST, { force: true }) // of another version's pieces, perhaps
+await run(process.execPath, ['dist/cli.js', 'manifest', join(FOLDER, 'repository'), '--out', MANIFEST])
 const server = await startServer()
 try {
   console.log(

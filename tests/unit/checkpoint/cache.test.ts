@@ -1,4 +1,5 @@
 /** Bytes kept between loads: never asked for twice, never wrong, and never in the way of a load. */
+import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -98,6 +99,15 @@ const stores: [string, () => CacheOption][] = [
   ['a folder', () => folder],
   ["a caller's object", () => new MemoryCache()],
 ]
+
+it('a kept chunk has the SHA-256 of its pieces before it, as one SHA-256', async () => {
+  await load(folder)
+  const whole = Buffer.from(pattern(1 * MiB, 2))
+  const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
+  const hash = sha256(sha256(whole.subarray(0, MiB / 2)) + sha256(whole.subarray(MiB / 2)))
+  const kept = await Promise.all((await chunks()).map((path) => readFile(path)))
+  expect(kept.filter((file) => file.equals(Buffer.concat([Buffer.from(hash), whole])))).toHaveLength(1)
+})
 
 describe.each(stores)('in %s', (_, make) => {
   it('a second load asks for nothing but what the files are', async () => {

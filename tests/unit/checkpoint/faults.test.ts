@@ -104,8 +104,9 @@ brokenHeader[12] = 0xff
 const brokenWeight = Uint8Array.from(shard)
 brokenWeight[header.length + 9 * MiB] = ~(shard[header.length + 9 * MiB] ?? 0)
 const flips = files({ '/two.safetensors': brokenWeight }, tags)
-const hashes = Array.from({ length: 10 }, (_, i) => sha256Of(weights.subarray(i * MiB, (i + 1) * MiB)))
-const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: MiB, tensors: { w: hashes } }
+const PIECE = 2 ** 19
+const hashes = Array.from({ length: 20 }, (_, i) => sha256Of(weights.subarray(i * PIECE, (i + 1) * PIECE)))
+const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: PIECE, tensors: { w: hashes } }
 
 /** Faults of the shard from its first request on (`at: 0`), from that for its header (1), or for its weights (2). */
 interface Case {

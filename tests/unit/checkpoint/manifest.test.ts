@@ -19,10 +19,11 @@ const header = fileOf(
 )
 const file = Uint8Array.from(Buffer.concat([header, large, small]))
 
-const pieces = Array.from({ length: 14 }, (_, i) => sha256(large.subarray(i * MiB, (i + 1) * MiB)))
+const PIECE = 2 ** 19
+const pieces = Array.from({ length: 27 }, (_, i) => sha256(large.subarray(i * PIECE, (i + 1) * PIECE)))
 const expected: WeightManifest = {
   format: 'sovit-manifest-1',
-  pieceBytes: MiB,
+  pieceBytes: PIECE,
   tensors: { large: pieces, small: [sha256(small)] },
 }
 
@@ -40,20 +41,20 @@ afterEach(async () => {
 })
 
 describe('a manifest', () => {
-  it('has the SHA-256 of every MiB of every tensor, by its name in a bare tower', async () => {
+  it('has the SHA-256 of every 512 KiB of every tensor, by its name in a bare tower', async () => {
     const { checkpoint, tensors } = await opened(file)
     expect(await makeManifest(checkpoint, tensors)).toEqual(expected)
   })
 
   it.each([
     ['something else', { format: 'sha256sum' }, 'BAD_OPTION', 'sovit manifest'],
-    ['pieces of another size', { ...expected, pieceBytes: 1000 }, 'BAD_OPTION', '1048576'],
+    ['pieces of another size', { ...expected, pieceBytes: 1000 }, 'BAD_OPTION', '524288'],
     ['a tensor less', { ...expected, tensors: { large: pieces } }, 'BAD_WEIGHTS', "nothing of tensor 'small'"],
     [
       'a piece less',
       { ...expected, tensors: { ...expected.tensors, large: pieces.slice(1) } },
       'BAD_WEIGHTS',
-      '13 pieces',
+      '26 pieces',
     ],
   ] as const)('of %s is refused before anything is read', async (_, manifest, code, words) => {
     const { tensors } = await opened(file)

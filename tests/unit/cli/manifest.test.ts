@@ -29,7 +29,7 @@ it('manifest: writes the hashes of the tower, by the names of a bare one', async
   const out = join(folder, 'manifest.json')
   await manifest.run([MODEL, '--out', out], signal)
   const { tensors, ...head } = await readManifest(out)
-  expect(head).toEqual({ format: 'sovit-manifest-1', pieceBytes: 2 ** 20 })
+  expect(head).toEqual({ format: 'sovit-manifest-1', pieceBytes: 2 ** 19 })
   const stored = readSafetensors(readFileSync(`${MODEL}/model.safetensors`))
   const own = [...stored].filter(([name]) => /^vision_model\.(?!neck)/.test(name))
   // Each tensor of this model is one piece.
@@ -65,7 +65,7 @@ it('cache: tells what is kept, and clears one model or all', async () => {
       /^0\.[1-9] MB were deleted, 0\.[1-9] MB are kept/,
     )
     expect(await run('--clear')).toContain(' 0.0 MB are kept')
-    expect(readdirSync(join(folder, 'v1'))).toEqual([])
+    expect(readdirSync(join(folder, 'v2'))).toEqual([])
     await expect(run(`${server.origin}/siglip-f32/`)).rejects.toThrow('--clear')
   } finally {
     await server.close()
