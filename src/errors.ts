@@ -83,18 +83,20 @@ export class SovitError extends Error {
 
 /** Throws the `ABORTED` error, with the signal's reason as its cause, when `signal` is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
-  if (signal?.aborted) {
-    throw new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason })
-  }
+  if (signal?.aborted) throw abortedBy(signal, what)
 }
 
 /** Settles as `work` does, or rejects with the `ABORTED` error as soon as `signal` is aborted; the work itself goes on. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (!signal) return work
   return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(new SovitError('ABORTED', `${what} was aborted.`, { cause: signal.reason }))
+    const stop = (): void => reject(abortedBy(signal, what))
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
+}
+
+function abortedBy({ reason }: AbortSignal, what: string): SovitError {
+  return new SovitError('ABORTED', `${what} was aborted.`, { cause: reason })
 }

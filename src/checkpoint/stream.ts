@@ -42,7 +42,7 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
   const inOrder = filled.sort((a, b) => (a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1))
   const bridged = bridgedGaps(inOrder)
   // The first are shorter: of reads in flight that end at one time, all would be hashed while the network has nothing to do.
-  const room = (i: number): number => Math.max(pieceBytes, Math.floor((readBytes * Math.min(i + 1, READS)) / READS))
+  const room = (i: number): number => Math.max(pieceBytes, (readBytes * Math.min(i + 1, READS)) / READS)
   const reads: { file: string; begin: number; end: number; parts: Part[] }[] = []
   for (const tensor of inOrder) {
     for (let begin = tensor.begin; begin < tensor.end;) {
@@ -127,7 +127,9 @@ export async function streamTensors(
         loaded += chunk.bytes.length
         report()
       }
-      free.push(into)
+      if (reads.length > 0) free.push(into)
+      // At the end, when the device holds most, it would wait to be collected.
+      else (into.buffer as Movable).transfer?.(0)
       startNext()
     }
   } finally {
@@ -135,6 +137,9 @@ export async function streamTensors(
     await Promise.allSettled(ahead.map(([, checked]) => checked))
   }
 }
+
+/** What gives its memory to another, of no bytes here, and has none left (ECMAScript 2024, 25.1.6.6). */
+type Movable = ArrayBufferLike & { transfer?(bytes: number): unknown }
 
 /** The bytes of a read, and the buffer that they are in, unless the source had them in memory. */
 interface Checked {

@@ -59,7 +59,7 @@ export function fuse(network: Network): readonly FusedStep[] {
   const sole = <K extends Operation['op']>(value: Value, op: K): Of<K> => {
     const maker = makers.get(value)
     if (maker?.op !== op || uses.get(value) !== 1) {
-      throw new SovitError('BAD_CONFIG', `'${value}' must be made by a ${op} for one use; no kernel does it otherwise.`)
+      throw new SovitError('BAD_CONFIG', `'${value}' must be made by a ${op}, for one use.`)
     }
     return maker as Of<K>
   }
