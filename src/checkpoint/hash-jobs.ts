@@ -4,7 +4,7 @@ import type { Hashed, Span } from './hash.js'
 /** A load hashes more often than this. */
 const IDLE_MS = 1000
 /** A thread with so many jobs is behind: SHA-256 is as slow as 0.3 GB/s there, and what waits for it keeps reads from starting. */
-const WAITING = 3
+const WAITING = 2
 
 export type Hash = (bytes: Uint8Array, spans: readonly Span[]) => Promise<Hashed>
 

@@ -1,4 +1,4 @@
-// A worker that hashes what is moved to it, and moves it back: Chromium (156) digests on the thread that asks, 0.8 GB a second.
+// A worker that hashes what is moved to it, and moves it back: Chromium (156) digests on the thread that asks.
 // JavaScript, as hash-thread.js is.
 globalThis.onmessage = async ({ data: { buffer, spans } }) => {
   const hashes = []

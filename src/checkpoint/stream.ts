@@ -11,7 +11,7 @@ const READ_BYTES = 12 * 2 ** 20
 export const PIECE_BYTES = 2 ** 19
 /** Reads in flight at one time, and how many hold memory: one is consumed while the others are in flight. */
 const READS = 3
-/** Reads that hold memory in Node where they are checked: SHA-256 keeps a core busy for as long as a fast network takes. */
+/** Reads that hold memory where they are checked in Node: SHA-256 keeps a core busy for as long as a fast network takes. */
 const CHECKED_READS = 2 * READS
 /** Bytes that nobody asked for are read where that saves a request: between two tensors, and in all. */
 const GAP_BYTES = 2 ** 20

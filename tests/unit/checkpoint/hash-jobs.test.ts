@@ -34,7 +34,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('threads that hash', () => {
-  it('are one, and another when that has three things to do, and no more', async () => {
+  it('are one, and another when that has two things to do, and no more', async () => {
     const { threads, start } = fakes()
     const ready = hashThreads(start, 2)
     const posted = (): number[] => threads.map((fake) => fake.posted.length)
@@ -45,7 +45,7 @@ describe('threads that hash', () => {
       if (hash) jobs.push(hash(new Uint8Array(i), [[0, i]]))
       seen.push(posted())
     }
-    expect(seen).toEqual([[1], [2], [3], [3, 1], [3, 2], [3, 3]])
+    expect(seen).toEqual([[1], [2], [2, 1], [2, 2], [3, 2], [3, 3]])
     for (const fake of threads) while (fake.posted.length > 0) answer(fake)
     expect(await Promise.all(jobs)).toHaveLength(6)
   })
