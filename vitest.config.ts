@@ -48,7 +48,7 @@ export default defineConfig({
   test: {
     sequence: { sequencer: ByTime },
     projects: [
-      // More than two cores: some tests wait for servers and timers.
+      // More than two cores have: many tests wait for servers and timers.
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], testTimeout: 60_000, maxWorkers: 3 } },
       {
         test: {

@@ -103,6 +103,7 @@ class Keeper {
   }
 }
 
+/** One hash of all bytes: that of the hashes of their pieces. `movable` as of `hashSpans`. */
 async function hashAll(given: Uint8Array, movable: boolean): Promise<{ bytes: Uint8Array; hash: string }> {
   const { bytes, hashes } = await hashSpans(given, piecesOf(given.length), movable)
   return { bytes, hash: await textHash(hashes.join('')) }

@@ -2,7 +2,7 @@
 // JavaScript, as hash-thread.js is.
 globalThis.onmessage = async ({ data: { buffer, spans } }) => {
   const hashes = []
-  // One after another: each is copied when it is asked for, and nothing is gained by asking for all at once.
+  // One after another: each is copied when it is asked for, and in Chromium nothing is gained by asking for all at once.
   for (const [begin, end] of spans) {
     const hash = await crypto.subtle.digest('SHA-256', new Uint8Array(buffer, begin, end - begin))
     hashes.push([...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join(''))

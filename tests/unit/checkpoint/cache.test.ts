@@ -1,5 +1,4 @@
 /** Bytes kept between loads: never asked for twice, never wrong, and never in the way of a load. */
-import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,7 +9,7 @@ import type { LocateOptions } from '../../../src/checkpoint/sources.js'
 import { encodeSafetensors } from '../../../src/checkpoint/safetensors-write.js'
 import type { CacheOption, WeightCache } from '../../../src/checkpoint/types.js'
 import { MemoryCache } from '../../support/memory-cache.js'
-import { concat, expectError, pattern as makePattern } from './safetensors-cases.js'
+import { concat, expectError, pattern as makePattern, PIECE, sha256 } from './safetensors-cases.js'
 import { files, serve, type Handler, type Server } from './server.js'
 
 const MiB = 2 ** 20
@@ -103,8 +102,7 @@ const stores: [string, () => CacheOption][] = [
 it('a kept chunk has the SHA-256 of its pieces before it, as one SHA-256', async () => {
   await load(folder)
   const whole = Buffer.from(pattern(1 * MiB, 2))
-  const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
-  const hash = sha256(sha256(whole.subarray(0, MiB / 2)) + sha256(whole.subarray(MiB / 2)))
+  const hash = sha256(sha256(whole.subarray(0, PIECE)) + sha256(whole.subarray(PIECE)))
   const kept = await Promise.all((await chunks()).map((path) => readFile(path)))
   expect(kept.filter((file) => file.equals(Buffer.concat([Buffer.from(hash), whole])))).toHaveLength(1)
 })

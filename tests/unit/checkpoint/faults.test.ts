@@ -6,7 +6,6 @@
  * manifest, by which these loads check what they get.
  */
 import fc from 'fast-check'
-import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -14,7 +13,7 @@ import { checkOf } from '../../../src/checkpoint/manifest.js'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import type { WeightManifest } from '../../../src/checkpoint/types.js'
 import type { SovitError, SovitErrorCode } from '../../../src/errors.js'
-import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
+import { entry, expectError, fileOf, pattern, PIECE, sha256 } from './safetensors-cases.js'
 import { seeded } from './seed.js'
 import { CLIENTS, files, hurried, rangeOf, serve, type Handler, type Server } from './server.js'
 
@@ -26,11 +25,6 @@ const index = new TextEncoder().encode('{"weight_map":{"w":"two.safetensors","ot
 const repository = { '/model.safetensors.index.json': index, '/two.safetensors': shard, '/signed': shard }
 const tags = { etag: '"1"', 'last-modified': 'Mon, 01 Jun 2026 00:00:00 GMT' }
 const good = files(repository, tags)
-
-/** Not by the code that checks. */
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
 
 let server: Server | undefined
 
@@ -104,8 +98,7 @@ brokenHeader[12] = 0xff
 const brokenWeight = Uint8Array.from(shard)
 brokenWeight[header.length + 9 * MiB] = ~(shard[header.length + 9 * MiB] ?? 0)
 const flips = files({ '/two.safetensors': brokenWeight }, tags)
-const PIECE = 2 ** 19
-const hashes = Array.from({ length: 20 }, (_, i) => sha256Of(weights.subarray(i * PIECE, (i + 1) * PIECE)))
+const hashes = Array.from({ length: 20 }, (_, i) => sha256(weights.subarray(i * PIECE, (i + 1) * PIECE)))
 const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: PIECE, tensors: { w: hashes } }
 
 /** Faults of the shard from its first request on (`at: 0`), from that for its header (1), or for its weights (2). */

@@ -1,15 +1,13 @@
 /** Hashes of weights: what they are of, and that a load keeps to them. */
-import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { checkOf, makeManifest } from '../../../src/checkpoint/manifest.js'
 import { openCheckpoint } from '../../../src/checkpoint/open.js'
 import type { WeightManifest } from '../../../src/checkpoint/types.js'
 import { MemoryCache } from '../../support/memory-cache.js'
-import { entry, expectError, fileOf, pattern } from './safetensors-cases.js'
+import { entry, expectError, fileOf, pattern, PIECE, sha256 } from './safetensors-cases.js'
 import { files, hurried, serve, type Server } from './server.js'
 
 const MiB = 2 ** 20
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** A tensor that is many pieces and the rest of one, and a small one that ends in the same read. */
 const [large, small] = [pattern(13 * MiB + 24, 1), pattern(100, 2)]
@@ -19,7 +17,6 @@ const header = fileOf(
 )
 const file = Uint8Array.from(Buffer.concat([header, large, small]))
 
-const PIECE = 2 ** 19
 const pieces = Array.from({ length: 27 }, (_, i) => sha256(large.subarray(i * PIECE, (i + 1) * PIECE)))
 const expected: WeightManifest = {
   format: 'sovit-manifest-1',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { SovitError, type SovitErrorCode } from '../../../src/errors.js'
 import { expect } from 'vitest'
 
@@ -16,6 +17,14 @@ export function fileOfBytes(header: Uint8Array, data = 0): Uint8Array {
 /** Text of a tensor's entry, data_offsets [begin, end). */
 export function entry(name: string, dtype: string, shape: unknown, begin: unknown, end: unknown): string {
   return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`
+}
+
+/** Bytes that a manifest and the cache hash at once. */
+export const PIECE = 2 ** 19
+
+/** Not by the code that is tested. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex')
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
