@@ -96,7 +96,7 @@ export async function streamTensors(
   const ahead: [Read, Promise<Checked>][] = []
   let inFlight = 0
   const startNext = (): void => {
-    const into = inFlight < READS && !stopOrCaller.aborted && free.pop()
+    const into = inFlight < READS && !stop.signal.aborted && free.pop()
     const read = into && reads.shift()
     const source = read && sources.get(read.file)
     if (!source) return

@@ -198,6 +198,17 @@ describe('streaming', () => {
     expect(chunks).toBe(1)
   })
 
+  it.each(['before', 'by the last report of a read'])('never ends as if all had come when aborted %s', async (when) => {
+    const { source } = slow()
+    const abort = new AbortController()
+    if (when === 'before') abort.abort()
+    const onProgress = (loaded: number): void => {
+      if (loaded === 24 * MiB) abort.abort() // the third of five
+    }
+    const work = streamTensors([whole], new Map([['f', source]]), () => undefined, { signal: abort.signal, onProgress })
+    await expectError(work, 'ABORTED')
+  })
+
   it("passes on the consumer's error and stops reading", async () => {
     const { source, buffers } = slow()
     const failing = (): void => {
