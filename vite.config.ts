@@ -3,7 +3,8 @@ import { defineConfig, type Plugin } from 'vite'
 
 /**
  * Comments and spaces are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages.
- * Spaces around `-`, `/`, `*`, `<` and `>` stay: without them some would join into other tokens (`--`, `/*`, `>=`).
+ * Spaces beside operators go where an operand is on either side: between two operators they keep other tokens from being made
+ * (`--`, `/*`, `>=`).
  */
 export function stripWgsl(code: string): string {
   const keepLines = (comment: string) => comment.replace(/[^\n]/g, '')
@@ -12,6 +13,7 @@ export function stripWgsl(code: string): string {
     .replace(/[ \t]+$|^[ \t]+/gm, '')
     .replace(/ *([{}(),:;+|]) */g, '$1')
     .replace(/(?<=[\w)\]]) *= */g, '=')
+    .replace(/(?<=[\w)\]]) ([-*/%&^<>]|[=!<>]=|&&|<<|>>) (?=[\w(])/g, '$1')
 }
 
 const wgsl: Plugin = {
@@ -57,7 +59,7 @@ export default defineConfig({
         bench: 'src/bench/index.ts',
         cli: 'src/cli/main.ts',
         'hash-thread': 'src/checkpoint/hash-thread.js',
-        'hash-worker': 'src/checkpoint/hash-worker.js',
+        'page-worker': 'src/checkpoint/page-worker.js',
       },
       external: ['webgpu', 'sharp', 'playwright-core'],
       // Chunks lie beside the entries, so that `../weights/` means the same from src/ and from dist/.

@@ -10,7 +10,7 @@ import { build } from 'vite'
  */
 export const FIRST_LOAD = ['addresses', 'http', 'folder', 'cache']
   .concat(['config-json', 'head-config', 'packed', 'head-networks', 'heads', 'logit-scale'])
-  .concat(['tuner', 'ready', 'hash-page'])
+  .concat(['tuner', 'ready', 'page-thread', 'cache-page'])
 /** What no page ever downloads: Node alone asks and hashes by it. */
 const NODE_ONLY = ['http-node', 'hash-node']
 

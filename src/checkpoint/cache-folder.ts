@@ -75,6 +75,7 @@ export async function folderStore(given?: string): Promise<ChunkStore> {
       try {
         await write(whole, [Buffer.from(hash, 'latin1'), bytes])
         await fs.rename(whole, path)
+        return { bytes }
       } catch (error) {
         await fs.rm(whole, { force: true }).catch(() => undefined)
         throw error

@@ -16,7 +16,7 @@ import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
-import { openStore, type ChunkStore } from './cache-stores.js'
+import { openStore, type ChunkStore, type Put } from './cache-stores.js'
 import { hashSpans, piecesOf } from './hash.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
@@ -51,10 +51,11 @@ class Keeper {
 
   /** The bytes of a key, in `into` when given, if they are there and are what was put there. */
   async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
+    const wanted = into?.length
     const found = await this.attempt(() => this.store?.get(key, into) ?? null)
     if (!found) return null
-    const { bytes, hash } = await hashAll(found.bytes, found.bytes.buffer === into?.buffer)
-    if (hash === found.hash) return bytes
+    const { bytes, hash } = await hashAll(found.bytes, true)
+    if (hash === found.hash && bytes.length === (wanted ?? bytes.length)) return bytes
     this.say('bytes in it were damaged')
     await this.attempt(() => this.store?.delete(key))
     return null
@@ -64,13 +65,11 @@ class Keeper {
   async put(key: string, given: Uint8Array, movable = false): Promise<Uint8Array> {
     if (!this.#writable) return given
     const { bytes, hash } = await hashAll(given, movable)
-    const done = await this.attempt(async () => {
-      await this.store?.put(key, bytes, hash)
-      return true
-    })
+    const put = await this.attempt(async (): Promise<Put> => this.store?.put(key, bytes, hash, movable) ?? { bytes })
+    if (put?.failure !== undefined) this.say(put.failure)
     // A full disk or quota stays full; trying each chunk again would only cost time.
-    this.#writable = done === true
-    return bytes
+    this.#writable = put !== null && put.failure === undefined
+    return put?.bytes ?? bytes
   }
 
   has(key: string): Promise<boolean> {

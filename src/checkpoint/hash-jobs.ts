@@ -3,15 +3,19 @@ import type { Hashed, Span } from './hash.js'
 
 /** A load hashes more often than this. */
 const IDLE_MS = 1000
-/** A thread with so many jobs is behind: SHA-256 is as slow as 0.3 GB/s there, and what waits for it keeps reads from starting. */
-const WAITING = 2
 
-export type Hash = (bytes: Uint8Array, spans: readonly Span[]) => Promise<Hashed>
+export type Hash = (bytes: Uint8Array, spans: readonly Span[], file?: ChunkFile) => Promise<Hashed>
+
+/** A file of a page, to be written with a hash before the bytes, or to be read: its hash is the answer then. */
+export interface ChunkFile {
+  readonly path: string
+  readonly hash?: string
+}
 
 /** A thread, of Node or of a page. It runs by now: what is moved to one that never does is lost. */
 export interface Thread {
-  /** Has spans of a buffer hashed, which is shared, or moved. */
-  post(buffer: ArrayBufferLike, spans: readonly Span[]): void
+  /** Has spans of a buffer hashed, which is shared, or moved; or one of them kept or read, where threads do that. */
+  post(buffer: ArrayBufferLike, spans: readonly Span[], file?: ChunkFile): void
   end(): void
   /** Told when it has something to do, and when no more. */
   busy?(isBusy: boolean): void
@@ -21,6 +25,8 @@ export interface Thread {
 export interface Answer {
   readonly buffer?: ArrayBuffer
   readonly hashes: readonly string[]
+  /** What failed, where the buffer comes back all the same. */
+  readonly failure?: string
 }
 
 /** What a thread says. */
@@ -37,33 +43,16 @@ interface Job {
   reject(error: Error): void
 }
 
-/** Threads that hash, of all loads. */
-interface Running {
+/** A thread that runs, and what it has to do. */
+export interface Running {
   readonly hash: Hash
-  readonly jobs: readonly Job[]
+  readonly jobs: readonly unknown[]
 }
 
-/**
- * The threads of all loads, which start when they are needed: one, and further ones, up to `most`, where those are behind. Null
- * where `start` fails, and always will.
- */
-export function hashThreads(start: (listener: Listener) => Promise<Thread>, most: number): () => Promise<Hash | null> {
-  const threads = new Set<Promise<Running>>()
-  const startNext = (): Promise<Running> => {
-    const next = startHash(start, () => threads.delete(next))
-    threads.add(next)
-    return next
-  }
-  return async () => {
-    try {
-      const running = await Promise.all(threads.size > 0 ? threads : [startNext()])
-      const least = running.reduce((a, b) => (b.jobs.length < a.jobs.length ? b : a))
-      const isBehind = least.jobs.length >= WAITING && threads.size < most
-      return (isBehind ? await startNext() : least).hash
-    } catch {
-      return null
-    }
-  }
+/** A thread of all loads, which starts when it is needed. Null where `start` fails, and always will. */
+export function hashThread(start: (listener: Listener) => Promise<Thread>): () => Promise<Running | null> {
+  let running: Promise<Running | null> | undefined
+  return () => (running ??= startHash(start, () => (running = undefined)).catch(() => null))
 }
 
 async function startHash(start: (listener: Listener) => Promise<Thread>, ended: () => void): Promise<Running> {
@@ -79,9 +68,9 @@ async function startHash(start: (listener: Listener) => Promise<Thread>, ended: 
     ;(idle as { unref?(): void }).unref?.() // of Node: it holds up no exit
   }
   const thread = await start({
-    answered({ buffer, hashes }) {
+    answered({ buffer, ...answer }) {
       const job = jobs.shift()
-      job?.resolve({ hashes, bytes: buffer ? new Uint8Array(buffer, job.offset, job.length) : job.bytes })
+      job?.resolve({ ...answer, bytes: buffer ? new Uint8Array(buffer, job.offset, job.length) : job.bytes })
       if (jobs.length === 0) rest()
     },
     failed(error) {
@@ -90,13 +79,13 @@ async function startHash(start: (listener: Listener) => Promise<Thread>, ended: 
     },
   })
   rest()
-  const hash: Hash = (bytes, spans) =>
+  const hash: Hash = (bytes, spans, file) =>
     new Promise((resolve, reject) => {
       const { byteOffset: offset, length } = bytes
       clearTimeout(idle)
       thread.busy?.(true)
       const within = spans.map(([begin, end]): Span => [offset + begin, offset + end])
-      thread.post(bytes.buffer, within)
+      thread.post(bytes.buffer, within, file)
       jobs.push({ bytes, offset, length, resolve, reject })
     })
   return { hash, jobs }

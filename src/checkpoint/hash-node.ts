@@ -1,10 +1,20 @@
-import { hashThreads, type Answer, type Listener, type Thread } from './hash-jobs.js'
+import { hashThread, type Answer, type Hash, type Listener, type Thread } from './hash-jobs.js'
 
-/** As many as have something to do: of the three reads of a load, one is in flight or consumed. */
-const THREADS = 2
+/** A thread with so many jobs is behind: SHA-256 is as slow as 0.3 GB/s there, and what waits for it keeps reads from starting. */
+const WAITING = 2
 
 /** What hashes in Node; null where no thread can be started, as in programs bundled into one file. */
-export const nodeThread = hashThreads(start, THREADS)
+export const nodeThread = hashThreads(start)
+
+/** One thread, and where that is behind another. As many have something to do: of three reads, one is in flight or consumed. */
+export function hashThreads(startOne: (listener: Listener) => Promise<Thread>): () => Promise<Hash | null> {
+  const [first, second] = [hashThread(startOne), hashThread(startOne)]
+  return async () => {
+    const one = await first()
+    const other = one && one.jobs.length >= WAITING ? await second() : null
+    return (one && other && other.jobs.length < one.jobs.length ? other : one)?.hash ?? null
+  }
+}
 
 /** Node's module. The name is a parameter, because bundlers for browsers resolve a literal one and fail. */
 async function start(listener: Listener, module = 'node:worker_threads'): Promise<Thread> {

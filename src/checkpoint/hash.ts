@@ -1,3 +1,4 @@
+import { SovitError } from '../errors.js'
 import type { Hash } from './hash-jobs.js'
 import { inNode } from './in-node.js'
 import { PIECE_BYTES } from './stream.js'
@@ -10,6 +11,8 @@ export interface Hashed {
   readonly hashes: readonly string[]
   /** The bytes that were hashed: the same, in other memory perhaps. */
   readonly bytes: Uint8Array
+  /** Why there are none. */
+  readonly failure?: string
 }
 
 /** The pieces of so many bytes. */
@@ -18,10 +21,14 @@ export function piecesOf(length: number): Span[] {
   return Array.from({ length: count }, (_, i) => [i * PIECE_BYTES, Math.min(length, (i + 1) * PIECE_BYTES)])
 }
 
+/** The bytes for what takes no shared memory, as WebCrypto and `Response`. */
+export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return (bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>
+}
+
 /** SHA-256 in hex. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
-  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice() // WebCrypto takes no shared memory
-  const digest = await crypto.subtle.digest('SHA-256', own as Uint8Array<ArrayBuffer>)
+  const digest = await crypto.subtle.digest('SHA-256', unshared(bytes))
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
@@ -32,11 +39,15 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  */
 export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movable: boolean): Promise<Hashed> {
   const thread = (inNode ? !(bytes.buffer instanceof ArrayBuffer) : movable) && (await hashThread())
-  if (thread) return thread(bytes, spans)
+  if (thread) {
+    const done = await thread(bytes, spans)
+    if (done.failure !== undefined) throw new SovitError('WORKER', `SHA-256 failed (${done.failure}). Load again.`)
+    return done
+  }
   return { bytes, hashes: await Promise.all(spans.map(([begin, end]) => sha256(bytes.subarray(begin, end)))) }
 }
 
 /** A file of its own for each, as bytes that cannot be moved need none. */
 async function hashThread(): Promise<Hash | null> {
-  return inNode ? (await import('./hash-node.js')).nodeThread() : (await import('./hash-page.js')).pageThread()
+  return inNode ? (await import('./hash-node.js')).nodeThread() : (await import('./page-thread.js')).pageThread()
 }

@@ -239,6 +239,7 @@ test('a picture is still a picture when it is dropped', async () => {
 test('a cache that fails is worth a quiet note, and no more', async () => {
   await useBuiltIn()
   await page.workers()[0]?.evaluate(() => {
+    StorageManager.prototype.getDirectory = () => Promise.reject(new Error('no files'))
     CacheStorage.prototype.open = () => Promise.reject(new Error('no room'))
   })
   await loadByName()

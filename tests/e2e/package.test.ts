@@ -222,7 +222,7 @@ describe('in a page without a bundler, its import map let in by its hash', () =>
     const fetched = site.paths.filter((path) => path.includes('/sovit/dist/')).map((path) => path.replace(/^.*\//, ''))
     const atOnce = staticImports(dist, ['index.js', 'worker.js', 'nano.js', 'features.js'])
     // The script of a worker is no import: half a kilobyte.
-    const later = fetched.filter((file) => !atOnce.has(file) && file !== 'hash-worker.js')
+    const later = fetched.filter((file) => !atOnce.has(file) && file !== 'page-worker.js')
     const elsewhere = later.filter((file) => NOT_ON_GPUS.includes(nameOf(file)))
     const counted = later.filter((file) => FIRST_LOAD.includes(nameOf(file)))
     const known = staticImports(dist, [...elsewhere, ...counted])

@@ -1,5 +1,6 @@
 // npm run test:firefox: encodes the built-in model's picture in a headless Firefox, whose WebGPU (wgpu, with the compiler
-// naga) shares no code with Dawn, and compares the tokens with torch's. On demand, not part of npm test.
+// naga) shares no code with Dawn, and compares the tokens with torch's; then keeps the model and loads it without the network. On
+// demand, not part of npm test.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -17,7 +18,7 @@ const PREFERENCES = {
 /** The bounds of tests/gpu/encoder.golden.test.ts. */
 const BOUNDS = { f32: { cosine: 0.99999, nmse: 1e-9 }, f16: { cosine: 0.9995, nmse: Infinity } }
 
-/** Serves dist/ and weights/ from localhost, a secure context, beside an empty page. */
+/** Serves dist/ and weights/ from localhost, a secure context, beside an empty page; parts of files, too. */
 async function serve() {
   const server = createServer((request, response) => {
     const path = normalize(request.url ?? '/')
@@ -26,7 +27,10 @@ async function serve() {
     readFile(join(ROOT, path)).then(
       (bytes) => {
         const type = extname(path) === '.js' ? 'text/javascript' : 'application/octet-stream'
-        response.writeHead(200, { 'content-type': type }).end(bytes)
+        const [, begin, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+        if (!last) return response.writeHead(200, { 'content-type': type }).end(bytes)
+        const part = bytes.subarray(begin, Number(last) + 1)
+        response.writeHead(206, { 'content-range': `bytes ${begin}-${last}/${bytes.length}` }).end(part)
       },
       () => response.writeHead(404).end(),
     )
@@ -53,6 +57,25 @@ async function encodeInPage() {
     results.push({ precision, seconds, ...errors })
   }
   return { adapter: [vendor, architecture, description].filter(Boolean).join(', '), features, results }
+}
+
+/** Runs in the page: bytes of a load that keeps what it reads, and of the next; the files that are kept; what failed of that. */
+async function keepInPage() {
+  const { VisionEncoder } = await import('/dist/index.js')
+  const failures = []
+  const onProgress = ({ message }) => message && failures.push(message)
+  const loads = []
+  for (let i = 0; i < 2; i++) {
+    const encoder = await VisionEncoder.load('/weights/nano/sovit-nano.safetensors', { onProgress })
+    const { fetchedBytes, cachedBytes } = encoder.load
+    loads.push({ fetchedBytes, cachedBytes })
+    encoder.dispose()
+  }
+  const files = []
+  for await (const folder of (await navigator.storage.getDirectory()).values())
+    for await (const group of folder.values()) for await (const file of group.keys()) files.push(file)
+  await VisionEncoder.cache.clear()
+  return { loads, files: files.length, failures, left: await VisionEncoder.cache.size() }
 }
 
 const executablePath = [process.env.SOVIT_FIREFOX, ...PATHS].find((path) => path && existsSync(path))
@@ -84,6 +107,12 @@ try {
     console.log(`${precision}: ${errors}: ${passed ? 'passed' : 'FAILED'} (${times})`)
     if (!passed) process.exitCode = 1
   }
+  const { loads, files, failures, left } = await page.evaluate(keepInPage)
+  const [first, second] = loads
+  const kept = second.fetchedBytes === 0 && second.cachedBytes === first.fetchedBytes && left === 0 && files > 1
+  const words = `${first.fetchedBytes} bytes kept in ${files} files, ${second.cachedBytes} taken from there, ${left} left`
+  console.log([`${words}: ${kept && failures.length === 0 ? 'passed' : 'FAILED'}`, ...failures].join('\n'))
+  if (!kept || failures.length > 0) process.exitCode = 1
 } finally {
   await browser.close()
   server.close()

@@ -90,6 +90,7 @@ export async function measureLoad({ page, cdp }, task) {
 }
 
 export const timeLoad = ({ page }, task) => page.evaluate(load, task)
+export const clearCache = ({ page }) => page.evaluate(() => globalThis.VisionEncoder.cache.clear())
 export const timeDownload = ({ page }, task) => page.evaluate(download, task)
 
 /** Memory of all processes below this one, each shared page once: only Linux tells. */

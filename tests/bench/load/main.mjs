@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs, promisify } from 'node:util'
 import { adapterOf, NODE, NODE_ON_MESA } from '../../../scripts/dawn.mjs'
-import { measureLoad, newProfile, openPage, timeDownload, timeLoad } from './chromium.mjs'
+import { clearCache, measureLoad, newProfile, openPage, timeDownload, timeLoad } from './chromium.mjs'
 import { measureKills } from './kills.mjs'
 import { makeRepository } from './repository.mjs'
 
@@ -129,31 +129,40 @@ function times(where, { plain, ...ours }, bound) {
 async function chromiumFigures({ page: root, address, asked }, { span }) {
   const ms = { plain: [], read: [], hashed: [], kept: [], second: [] }
   const peaks = { heap: [], read: [], kept: [] }
+  /** The first load of a browser: an earlier one's memory would be given back meanwhile. */
+  const measure = async (page, cache) => {
+    const { heap, tree, weightBytes } = await measureLoad(page, { address, cache })
+    peaks.heap.push(heap / 1e6)
+    peaks[cache ? 'kept' : 'read'].push(tree / weightBytes)
+  }
+  /** A later load of a browser but for the second visit, and while nobody looks at its memory, which takes time itself. */
+  const time = async (page, name, task) => ms[name].push((await timeLoad(page, { address, cache: false, ...task })).ms)
+  const visits = [
+    (page) => measure(page, true),
+    async (page, i) => {
+      await asked()
+      await time(page, 'second', { cache: true })
+      const weights = (await asked()).filter(([path, begin, end]) => path.endsWith('.safetensors') && end - begin > 1)
+      if (i === 0) console.log(`Chromium on ${page.adapter}`)
+      if (i === 0) row('Chromium, second visit: requests for weights', '0', weights.length)
+      await clearCache(page)
+    },
+    async (page) => {
+      await measure(page, false)
+      ms.plain.push((await timeDownload(page, { address, span })).ms)
+      await time(page, 'read', {})
+      await time(page, 'hashed', { manifest: '/manifest.json' })
+      await time(page, 'kept', { cache: true })
+    },
+  ]
   for (let i = 0; i < rounds; i++) {
     const { profile, remove } = newProfile()
-    /** The first load of a browser: an earlier one's memory would be given back meanwhile. */
-    const measure = async (page, cache) => {
-      const { ms, heap, tree, weightBytes } = await measureLoad(page, { address, cache })
-      peaks.heap.push(heap / 1e6)
-      peaks[cache ? 'kept' : 'read'].push(tree / weightBytes)
-      return ms
-    }
     try {
-      const first = await openPage(root, profile)
-      if (i === 0) console.log(`Chromium on ${first.adapter}`)
-      ms.plain.push((await timeDownload(first, { address, span })).ms)
-      ms.read.push(await measure(first, false))
-      ms.hashed.push((await timeLoad(first, { address, cache: false, manifest: '/manifest.json' })).ms)
-      await first.close()
-      const keeping = await openPage(root, profile)
-      ms.kept.push(await measure(keeping, true))
-      await keeping.close()
-      await asked()
-      const second = await openPage(root, profile)
-      ms.second.push((await timeLoad(second, { address, cache: true })).ms)
-      await second.close()
-      const weights = (await asked()).filter(([path, begin, end]) => path.endsWith('.safetensors') && end - begin > 1)
-      if (i === 0) row('Chromium, second visit: requests for weights', '0', weights.length)
+      for (const visit of visits) {
+        const page = await openPage(root, profile)
+        await visit(page, i)
+        await page.close()
+      }
     } finally {
       remove()
     }

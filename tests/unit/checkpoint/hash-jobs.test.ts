@@ -1,6 +1,7 @@
 /** Which thread hashes what, by threads that answer when they are told to. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { hashThreads, type Listener, type Thread } from '../../../src/checkpoint/hash-jobs.js'
+import type { Listener, Thread } from '../../../src/checkpoint/hash-jobs.js'
+import { hashThreads } from '../../../src/checkpoint/hash-node.js'
 import type { Span } from '../../../src/checkpoint/hash.js'
 
 interface Fake {
@@ -36,7 +37,7 @@ afterEach(() => void vi.useRealTimers())
 describe('threads that hash', () => {
   it('are one, and another when that has two things to do, and no more', async () => {
     const { threads, start } = fakes()
-    const ready = hashThreads(start, 2)
+    const ready = hashThreads(start)
     const posted = (): number[] => threads.map((fake) => fake.posted.length)
     const jobs: Promise<unknown>[] = []
     const seen = []
@@ -52,7 +53,7 @@ describe('threads that hash', () => {
 
   it('give each its own bytes back, from another buffer where they were moved', async () => {
     const { threads, start } = fakes()
-    const hash = await hashThreads(start, 2)()
+    const hash = await hashThreads(start)()
     const bytes = Uint8Array.from([0, 1, 2, 3, 4]).subarray(1, 4)
     const both = [hash?.(bytes, [[1, 2]]), hash?.(bytes, [[0, 3]])]
     expect(threads[0]?.posted.map(({ spans }) => spans)).toEqual([[[2, 3]], [[1, 4]]])
@@ -66,7 +67,7 @@ describe('threads that hash', () => {
 
   it('end when there was nothing to do for a while, and start anew', async () => {
     const { threads, start } = fakes()
-    const ready = hashThreads(start, 2)
+    const ready = hashThreads(start)
     const done = (await ready())?.(new Uint8Array(1), [])
     await vi.advanceTimersByTimeAsync(60_000)
     expect(threads[0]?.ended).toBe(false)
@@ -83,7 +84,7 @@ describe('threads that hash', () => {
 
   it('that fail say so to all who wait', async () => {
     const { threads, start } = fakes()
-    const ready = hashThreads(start, 2)
+    const ready = hashThreads(start)
     const hash = await ready()
     const both = Promise.allSettled([hash?.(new Uint8Array(1), []), hash?.(new Uint8Array(2), [])])
     threads[0]?.listener.failed(new Error('gone'))
@@ -94,7 +95,7 @@ describe('threads that hash', () => {
   })
 
   it('that cannot start are none, now and later', async () => {
-    const ready = hashThreads(fakes(true).start, 2)
+    const ready = hashThreads(fakes(true).start)
     expect([await ready(), await ready()]).toEqual([null, null])
   })
 })

@@ -67,7 +67,7 @@ it('what a source has in memory of its own stays there when it is kept', async (
 it('a process ends when its load does: the thread holds up nothing', () => {
   const thread = join(import.meta.dirname, '../../../dist/hash-node.js')
   const code = `
-    const [nodeThread] = Object.values(await import(${JSON.stringify(thread)}))
+    const { nodeThread } = await import(${JSON.stringify(thread)})
     const { hashes } = await (await nodeThread())(new Uint8Array(3), [[0, 3]])
     const done = performance.now()
     process.on('exit', () => console.log(hashes[0].slice(0, 8), performance.now() - done < 500))`
