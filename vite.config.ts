@@ -3,7 +3,7 @@ import { defineConfig, type Plugin } from 'vite'
 
 /**
  * Comments and spaces are for readers of shaders/, not for users' bandwidth; lines stay where they are for error messages.
- * Spaces beside operators go where an operand is on either side: between two operators they keep other tokens from being made
+ * Spaces around an operator stay unless an operand is on either side: between two operators they keep other tokens from being made
  * (`--`, `/*`, `>=`).
  */
 export function stripWgsl(code: string): string {
@@ -13,7 +13,8 @@ export function stripWgsl(code: string): string {
     .replace(/[ \t]+$|^[ \t]+/gm, '')
     .replace(/ *([{}(),:;+|]) */g, '$1')
     .replace(/(?<=[\w)\]]) *= */g, '=')
-    .replace(/(?<=[\w)\]]) ([-*/%&^<>]|[=!<>]=|&&|<<|>>) (?=[\w(])/g, '$1')
+    .replace(/(?<=[\w)\]]) ?([-*/%&^<>]|[-+*/=!<>]=|&&|<<|>>) ?(?=[\w(])/g, '$1')
+    .replace(/(?<=>) (?=\w)/g, '')
 }
 
 const wgsl: Plugin = {

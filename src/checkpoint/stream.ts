@@ -39,7 +39,7 @@ export interface Read {
  */
 export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES, pieceBytes = PIECE_BYTES): Read[] {
   const filled = [...new Set(tensors)].filter(({ begin, end }) => end > begin)
-  const inOrder = filled.sort((a, b) => (a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1))
+  const inOrder = filled.sort(byPlace)
   const bridged = bridgedGaps(inOrder)
   // The first are shorter: of reads in flight that end at one time, all would be hashed while the network has nothing to do.
   const room = (i: number): number => Math.max(pieceBytes, (readBytes * Math.min(i + 1, READS)) / READS)
@@ -58,6 +58,11 @@ export function planReads(tensors: Iterable<TensorInfo>, readBytes = READ_BYTES,
     }
   }
   return reads
+}
+
+/** The order of tensors in which they are read. */
+export function byPlace(a: Pick<TensorInfo, 'file' | 'begin'>, b: Pick<TensorInfo, 'file' | 'begin'>): number {
+  return a.file === b.file ? a.begin - b.begin : a.file < b.file ? -1 : 1
 }
 
 /** Where a read that begins at `begin` and ends at `limit` at the latest must leave `tensor`. */
@@ -129,7 +134,7 @@ export async function streamTensors(
       }
       if (reads.length > 0) free.push(into)
       // At the end, when the device holds most, it would wait to be collected.
-      else (into.buffer as Movable).transfer?.(0)
+      else giveBack(into.buffer)
       startNext()
     }
   } finally {
@@ -138,8 +143,17 @@ export async function streamTensors(
   }
 }
 
-/** What gives its memory to another, of no bytes here, and has none left (ECMAScript 2024, 25.1.6.6). */
-type Movable = ArrayBufferLike & { transfer?(bytes: number): unknown }
+/**
+ * Gives memory of a page back at once, with a message to nobody: of what came from a worker, Chromium (156) has an object of its own,
+ * by which `transfer(0)` leaves it there.
+ */
+function giveBack(buffer: ArrayBufferLike): void {
+  if (!(buffer instanceof ArrayBuffer)) return // Node's is shared
+  const { port1, port2 } = new MessageChannel()
+  port1.postMessage(null, [buffer])
+  port1.close()
+  port2.close()
+}
 
 /** The bytes of a read, and the buffer that they are in, unless the source had them in memory. */
 interface Checked {

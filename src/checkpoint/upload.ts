@@ -5,7 +5,7 @@ import { scaleName } from '../model/layouts.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader } from './uploader.js'
-import { bindingOf, make, placesOf, type Destination, type Part, type Place } from './weight-buffers.js'
+import { bindingOf, make, placesOf, type Destination, type Part, type Parts, type Place } from './weight-buffers.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -14,8 +14,7 @@ export function weightFormat(dtype: string): WeightFormat | null {
 
 /** An upload that compiles what it needs, and waits for `uploadWeights`, which ends it. */
 export interface Upload {
-  /** Of each weight. */
-  readonly parts: readonly (readonly Part[])[]
+  readonly parts: Parts
   /** Its failure is told by `uploadWeights`. */
   readonly opening: Promise<Uploader>
 }
@@ -46,7 +45,7 @@ export async function uploadWeights(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: StreamOptions = {},
 ): Promise<readonly GPUBufferBinding[]> {
-  const places = placesOf(gpu, weights)
+  const places = placesOf(gpu, weights, parts)
   const makeAll = () => Promise.all(places.map(({ room }) => make(gpu, room)))
   // Rasterisers clear what they allocate, 0.5 s of a tower: each buffer is made for its first bytes there, while others come.
   const making = gpu.info.software ? null : makeAll()
@@ -105,7 +104,7 @@ function partsOf(weights: readonly PlannedWeight[], tensors: ReadonlyMap<string,
 }
 
 function route(
-  parts: Upload['parts'],
+  parts: Parts,
   places: readonly Place[],
   scales: ReadonlyMap<TensorInfo, Scales>,
 ): ReadonlyMap<TensorInfo, Destination> {

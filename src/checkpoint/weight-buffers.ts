@@ -3,6 +3,7 @@ import type { Gpu } from '../gpu/device.js'
 import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
 import type { Scales } from './scales.js'
+import { byPlace } from './stream.js'
 import type { TensorInfo } from './types.js'
 
 /**
@@ -37,6 +38,9 @@ export interface Part {
   readonly part: number
 }
 
+/** Of each weight. */
+export type Parts = readonly (readonly Part[])[]
+
 /** Where a tensor goes: a region of a weight's buffer. */
 export interface Destination extends Part {
   /** Of the weight that the tensor is a part of. */
@@ -47,12 +51,16 @@ export interface Destination extends Part {
 
 /**
  * Of each weight, side by side in few buffers: allocators round small ones up to a power of two (Dawn,
- * BuddyMemoryAllocator.cpp), which was 5% of all weights.
+ * BuddyMemoryAllocator.cpp), which was 5% of all weights. In the order in which they are read (layer 10 before layer 2), so that
+ * one buffer is filled before the next is made.
  */
-export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[]): readonly Place[] {
+export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[], parts: Parts): readonly Place[] {
   const most = Math.min(BUFFER_BYTES, device.limits.maxBufferSize)
+  const first = (i: number) => parts[i]?.[0]?.tensor ?? { file: '', begin: 0 }
+  const inOrder = [...weights.entries()].sort(([a], [b]) => byPlace(first(a), first(b)))
   let room: Room = { label: '', bytes: most }
-  return weights.map((weight) => {
+  const places: Place[] = []
+  for (const [i, weight] of inOrder) {
     const size = weightBytes(weight)
     let offset = Math.ceil(room.bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     if (offset + size > most) {
@@ -60,8 +68,9 @@ export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[]): re
       offset = 0
     }
     room.bytes = offset + size
-    return { room, offset, size }
-  })
+    places[i] = { room, offset, size }
+  }
+  return places
 }
 
 /** Resolves when the buffer is there. Throws SovitError `OUT_OF_MEMORY`, `LIMIT`. */
