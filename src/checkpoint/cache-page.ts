@@ -5,16 +5,15 @@
 import { chunkOf } from './cache-keys.js'
 import type { ChunkStore } from './cache-stores.js'
 import type { Hashed } from './hash.js'
-import { pageThread } from './page-thread.js'
 
 /** As in page-worker.js: a file has the hash in hex first, then the chunk. */
 const HASH_BYTES = 64
 
-/** The store in the folder `name`, or null where pages have no files, as in private windows of Firefox, or no worker. */
+/** The store in the folder `name`, or null where pages have no files, as in private windows of Firefox. */
 export async function pageStore(name: string): Promise<ChunkStore | null> {
   try {
     const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(name, { create: true })
-    return (await pageThread()) && storeIn(root, name)
+    return storeIn(root, name)
   } catch {
     return null
   }
@@ -30,18 +29,23 @@ function storeIn(root: FileSystemDirectoryHandle, name: string): ChunkStore {
       return null // or it cannot be read: then the same is said of the bytes that the network gives instead
     }
   }
-  const access = async (key: string, bytes: Uint8Array, hash?: string): Promise<Hashed> => {
+  /** Null where there is no worker: then nothing was moved. */
+  const access = async (key: string, bytes: Uint8Array, hash?: string): Promise<Hashed | null> => {
+    const { pageThread } = await import('./page-thread.js') // whoever only asks what is kept needs none
     const thread = await pageThread()
-    if (!thread) throw new Error('its worker did not start')
-    return thread(bytes, [[0, bytes.length]], { path: `${name}/${key}`, hash })
+    return thread?.(bytes, [[0, bytes.length]], { path: `${name}/${key}`, hash }) ?? null
   }
   return {
     async get(key, into) {
-      const length = ((await find(key))?.size ?? 0) - HASH_BYTES
-      if (length < 0 || (into && length !== into.length)) return null
-      const { bytes, hashes, failure } = await access(key, into ?? new Uint8Array(length))
-      if (failure !== undefined) throw new Error(failure)
-      return { bytes, hash: hashes.join('') }
+      const file = await find(key)
+      if (!file || (into && file.size !== HASH_BYTES + into.length)) return null
+      if (!into) {
+        const hash = await file.slice(0, HASH_BYTES).text()
+        return { bytes: new Uint8Array(await file.slice(HASH_BYTES).arrayBuffer()), hash }
+      }
+      const done = await access(key, into)
+      if (done?.failure !== undefined) throw new Error(done.failure)
+      return done && { bytes: done.bytes, hash: done.hashes.join('') }
     },
     async has(key) {
       const { begin, end } = chunkOf(key)
@@ -49,6 +53,7 @@ function storeIn(root: FileSystemDirectoryHandle, name: string): ChunkStore {
     },
     async put(key, bytes, hash, movable) {
       const done = await access(key, movable ? bytes : bytes.slice(), hash)
+      if (!done) return { bytes, failure: 'no worker starts' }
       if (done.failure !== undefined) await this.delete(key)
       return movable ? done : { ...done, bytes }
     },

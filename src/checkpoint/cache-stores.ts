@@ -28,20 +28,24 @@ export interface Put {
 const NAME = 'sovit-weights-2'
 const HASH = 'x-sovit-sha256'
 
-/** The store of an option, or null for `false`. Throws where there is none to open. */
-export async function openStore(option: CacheOption): Promise<ChunkStore | null> {
-  if (option === false) return null
+/**
+ * Where chunks are kept: where the first of these can, else in the next. A page has two: it may have no files, or no worker to write
+ * them, as where the library is of another origin. Throws where there is no such place.
+ */
+export async function openStores(option: CacheOption): Promise<readonly ChunkStore[]> {
+  if (option === false) return []
   if (!(globalThis.crypto as Crypto | undefined)?.subtle) throw new Error('an insecure page has no SHA-256')
-  if (typeof option === 'object') return responseStore(option)
+  if (typeof option === 'object') return [responseStore(option)]
   if (typeof option === 'string' && !inNode) {
     throw new SovitError('BAD_OPTION', `cache cannot be the folder ${JSON.stringify(option)} here. Use true or false.`)
   }
   if (!inNode) {
-    const { pageStore } = await import('./cache-page.js')
-    return (await pageStore(NAME)) ?? responseStore(await caches.open(NAME))
+    const files = await (await import('./cache-page.js')).pageStore(NAME)
+    const responses = (async () => responseStore(await caches.open(NAME)))()
+    return files ? [files, ...(await responses.then((store) => [store]).catch(() => []))] : [await responses]
   }
   const { folderStore } = await import('./cache-folder.js')
-  return folderStore(option === true ? undefined : option)
+  return [await folderStore(option === true ? undefined : option)]
 }
 
 /** The Cache API, or what a caller has made like it. */

@@ -16,7 +16,7 @@ import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
-import { openStore, type ChunkStore, type Put } from './cache-stores.js'
+import { openStores, type ChunkStore, type Put } from './cache-stores.js'
 import { hashSpans, piecesOf } from './hash.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
@@ -30,14 +30,13 @@ export async function openCache(
   { cacheOnly = false, onCacheFailure }: OpenOptions,
 ): Promise<RemoteWrapper> {
   const keeper = new Keeper(meter, cacheOnly, onCacheFailure)
-  const store = await keeper.attempt(() => openStore(option))
-  if (store) keeper.store = store
-  return (source, url) => (keeper.store || cacheOnly ? new CachedFile(source, url, keeper) : source)
+  keeper.stores = (await keeper.attempt(() => openStores(option))) ?? []
+  return (source, url) => (keeper.stores.length > 0 || cacheOnly ? new CachedFile(source, url, keeper) : source)
 }
 
-/** What the files of one load share: the store, and what was learnt of it and of the network. */
+/** What the files of one load share: the stores, and what was learnt of it and of the network. */
 class Keeper {
-  store: ChunkStore | undefined
+  stores: readonly ChunkStore[] = []
   /** The network failed once: what is remembered of further files is taken without asking again. */
   unreachable = false
   #writable = true
@@ -52,12 +51,12 @@ class Keeper {
   /** The bytes of a key, in `into` when given, if they are there and are what was put there. */
   async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
     const wanted = into?.length
-    const found = await this.attempt(() => this.store?.get(key, into) ?? null)
+    const found = await this.#first((store) => store.get(key, into))
     if (!found) return null
     const { bytes, hash } = await hashAll(found.bytes, true)
     if (hash === found.hash && bytes.length === (wanted ?? bytes.length)) return bytes
     this.say('bytes in it were damaged')
-    await this.attempt(() => this.store?.delete(key))
+    await this.delete(key)
     return null
   }
 
@@ -65,24 +64,43 @@ class Keeper {
   async put(key: string, given: Uint8Array, movable = false): Promise<Uint8Array> {
     if (!this.#writable) return given
     const { bytes, hash } = await hashAll(given, movable)
-    const put = await this.attempt(async (): Promise<Put> => this.store?.put(key, bytes, hash, movable) ?? { bytes })
-    if (put?.failure !== undefined) this.say(put.failure)
+    let put: Put = { bytes }
+    const done = await this.#first(async (store) => {
+      put = await store.put(key, put.bytes, hash, movable)
+      return put.failure === undefined
+    })
+    if (put.failure !== undefined) this.say(put.failure)
     // A full disk or quota stays full; trying each chunk again would only cost time.
-    this.#writable = put !== null && put.failure === undefined
-    return put?.bytes ?? bytes
+    this.#writable = done === true
+    return put.bytes
   }
 
-  has(key: string): Promise<boolean> {
-    return this.attempt(() => this.store?.has(key) ?? false).then((found) => found === true)
+  async has(key: string): Promise<boolean> {
+    return (await this.#first((store) => store.has(key))) === true
+  }
+
+  delete(key: string): Promise<unknown> {
+    return this.attempt(() => Promise.all(this.stores.map((store) => store.delete(key))))
   }
 
   /** Deletes what is kept of a file, or of some of its bytes. */
   async forget(start: string, begin = -1, end = Infinity): Promise<void> {
     await this.attempt(async () => {
-      for (const key of (await this.store?.keys()) ?? []) {
+      for (const key of (await Promise.all(this.stores.map((store) => store.keys()))).flat()) {
         const chunk = chunkOf(key)
-        if (key.startsWith(start) && chunk.begin < end && chunk.end > begin) await this.store?.delete(key)
+        if (key.startsWith(start) && chunk.begin < end && chunk.end > begin) await this.delete(key)
       }
+    })
+  }
+
+  /** What the first store gives that gives something. */
+  #first<T>(ask: (store: ChunkStore) => Promise<T>): Promise<T | null> {
+    return this.attempt(async () => {
+      for (const store of this.stores) {
+        const found = await ask(store)
+        if (found) return found
+      }
+      return null
     })
   }
 
@@ -147,7 +165,7 @@ class CachedFile implements ByteSource {
     const { prefix } = await this.#identify()
     await this.keeper.forget(prefix, begin, end)
     // Of a store that cannot list its keys.
-    await this.keeper.attempt(() => this.keeper.store?.delete(`${prefix}${begin}-${end}`))
+    await this.keeper.delete(`${prefix}${begin}-${end}`)
   }
 
   sequential(): boolean {
@@ -258,28 +276,32 @@ function parseRecord(bytes: Uint8Array | null): FileRecord | null {
 
 /** Bytes of chunks that a store holds: of everything, or of what lies at or below these addresses. */
 export async function storedBytes(option: CacheOption, addresses?: readonly URL[]): Promise<number> {
-  const keys = await keysBelow(await storeIfAny(option), addresses)
-  return keys.map(chunkOf).reduce((sum, { begin, end }) => sum + end - begin, 0)
+  let sum = 0
+  for (const store of await stores(option)) {
+    for (const { begin, end } of (await keysBelow(store, addresses)).map(chunkOf)) sum += end - begin
+  }
+  return sum
 }
 
 /** Deletes what a store holds: everything, or what lies at or below these addresses. */
 export async function clearStore(option: CacheOption, addresses?: readonly URL[]): Promise<void> {
-  const store = await storeIfAny(option)
-  for (const key of await keysBelow(store, addresses)) await store?.delete(key)
+  for (const store of await stores(option)) {
+    for (const key of await keysBelow(store, addresses)) await store.delete(key)
+  }
 }
 
-async function keysBelow(store: ChunkStore | null, addresses?: readonly URL[]): Promise<readonly string[]> {
+async function keysBelow(store: ChunkStore, addresses?: readonly URL[]): Promise<readonly string[]> {
   const starts = addresses?.map(readable)
-  const keys = (await store?.keys()) ?? []
+  const keys = await store.keys()
   return starts ? keys.filter((key) => starts.some((start) => key.startsWith(start))) : keys
 }
 
-/** Null where there is none to open (an insecure page, a sandboxed frame): nothing is kept there. */
-async function storeIfAny(option: CacheOption): Promise<ChunkStore | null> {
+/** None where there is none to open (an insecure page, a sandboxed frame): nothing is kept there. */
+async function stores(option: CacheOption): Promise<readonly ChunkStore[]> {
   try {
-    return await openStore(option)
+    return await openStores(option)
   } catch (error) {
     if (error instanceof SovitError) throw error
-    return null
+    return []
   }
 }

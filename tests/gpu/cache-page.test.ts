@@ -1,7 +1,7 @@
 /** Chunks as files of a page: none is lost, taken for another or half there, and another store serves where there are none. */
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { pageStore } from '../../src/checkpoint/cache-page.js'
-import { openStore, type ChunkStore } from '../../src/checkpoint/cache-stores.js'
+import { openStores, type ChunkStore } from '../../src/checkpoint/cache-stores.js'
 import { PAGE_FOLDER, pageChunks, rewrite } from '../support/page-files.js'
 
 const HASH = 'ab'.repeat(32)
@@ -96,7 +96,8 @@ describe.runIf(typeof document !== 'undefined')('a page without files', () => {
       .mockRejectedValue(new DOMException('', 'SecurityError'))
     try {
       expect(await pageStore(PAGE_FOLDER)).toBeNull()
-      const store = await openStore(true)
+      const [store, ...others] = await openStores(true)
+      expect(others).toEqual([])
       await store?.put(KEY, amid(1000), HASH, true)
       expect(await store?.get(KEY, new Uint8Array(1000))).toMatchObject({ bytes: pattern(1000), hash: HASH })
       const kept = await caches.open(PAGE_FOLDER)
