@@ -2,6 +2,7 @@
 import type { Gpu } from '../gpu/device.js'
 import { allocating, BINDING_ALIGNMENT } from '../gpu/memory.js'
 import { weightBytes, type PlannedWeight, type WeightFormat } from '../graph/weights.js'
+import { inNode } from './in-node.js'
 import type { Scales } from './scales.js'
 import { byPlace } from './stream.js'
 import type { TensorInfo } from './types.js'
@@ -51,13 +52,15 @@ export interface Destination extends Part {
 
 /**
  * Of each weight, side by side in few buffers: allocators round small ones up to a power of two (Dawn,
- * BuddyMemoryAllocator.cpp), which was 5% of all weights. In the order in which they are read (layer 10 before layer 2), so that
- * one buffer is filled before the next is made.
+ * BuddyMemoryAllocator.cpp), which was 5% of all weights. In pages they lie in the order in which they are read, so that one buffer is
+ * filled before the next is made, and cleared. In Node they do not: Dawn polls while a buffer is cleared, and what that leaves for
+ * the collector is more than half a buffer.
  */
 export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[], parts: Parts): readonly Place[] {
   const most = Math.min(BUFFER_BYTES, device.limits.maxBufferSize)
   const first = (i: number) => parts[i]?.[0]?.tensor ?? { file: '', begin: 0 }
-  const inOrder = [...weights.entries()].sort(([a], [b]) => byPlace(first(a), first(b)))
+  const inOrder = [...weights.entries()]
+  if (!inNode) inOrder.sort(([a], [b]) => byPlace(first(a), first(b)))
   let room: Room = { label: '', bytes: most }
   const places: Place[] = []
   for (const [i, weight] of inOrder) {

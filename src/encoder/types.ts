@@ -75,8 +75,8 @@ export interface LoadOptions {
    */
   readonly manifest?: WeightManifest
   /**
-   * Where what http(s) brings is kept for the next load. `true` (default): the Cache API in pages and workers, a folder in
-   * Node; a string: that folder, in Node only; `false`: nowhere; or an object like the browser's `Cache`. When it fails
+   * Where what http(s) brings is kept for the next load. `true` (default): files of the page's origin, or the Cache API, and a
+   * folder in Node; a string: that folder, in Node only; `false`: nowhere; or an object like the browser's `Cache`. When it fails
    * (full, forbidden, damaged) an event of status `cache` says so once, and the network is read.
    */
   readonly cache?: CacheOption
