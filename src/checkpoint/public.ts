@@ -67,7 +67,7 @@ export interface ProgressEvent {
 export interface WeightManifest {
   /** Of this form of manifest. */
   readonly format: 'sovit-manifest-1'
-  /** Bytes that one hash is of, counted from a tensor's first: 2^20. */
+  /** Bytes that one hash is of, counted from a tensor's first: 2^19. */
   readonly pieceBytes: number
   /** Hashes in hex of the pieces of each tensor, by the name that it has in a bare tower (`encoder.layers.0.…`). */
   readonly tensors: Readonly<Record<string, readonly string[]>>
@@ -86,7 +86,8 @@ export interface WeightCache {
 }
 
 /**
- * Where bytes from the network are kept between loads. `true`: the Cache API in pages and workers, a folder
- * (`sovit/weights` in XDG_CACHE_HOME or ~/.cache) in Node; a string: another folder, in Node only.
+ * Where bytes from the network are kept between loads. `true`: in pages and workers files of their origin (the Cache API where it
+ * has none, or the library's own worker does not start), in Node a folder (`sovit/weights` in XDG_CACHE_HOME or ~/.cache); a string:
+ * another folder, in Node only.
  */
 export type CacheOption = boolean | string | WeightCache
