@@ -11,13 +11,13 @@
  * best effort: whatever fails in it is said once, and the network is read instead.
  */
 import { SovitError, throwIfAborted } from '../errors.js'
+import { Keeper } from './cache-keeper.js'
 import { chunkOf, groupOf, isPinned, readable, textHash } from './cache-keys.js'
 import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
 import type { RemoteWrapper } from './sources.js'
-import { openStores, type ChunkStore, type Put } from './cache-stores.js'
-import { hashSpans, piecesOf } from './hash.js'
+import { openStores, type ChunkStore } from './cache-stores.js'
 import type { ByteSource, CacheOption, OpenOptions } from './types.js'
 
 /** What is remembered of a file: null when the server has none of that name. */
@@ -32,98 +32,6 @@ export async function openCache(
   const keeper = new Keeper(meter, cacheOnly, onCacheFailure)
   keeper.stores = (await keeper.attempt(() => openStores(option))) ?? []
   return (source, url) => (keeper.stores.length > 0 || cacheOnly ? new CachedFile(source, url, keeper) : source)
-}
-
-/** What the files of one load share: the stores, and what was learnt of it and of the network. */
-class Keeper {
-  stores: readonly ChunkStore[] = []
-  /** The network failed once: what is remembered of further files is taken without asking again. */
-  unreachable = false
-  #writable = true
-  #said = false
-
-  constructor(
-    readonly meter: Meter,
-    readonly only: boolean,
-    private readonly onFailure: ((message: string) => void) | undefined,
-  ) {}
-
-  /** The bytes of a key, in `into` when given, if they are there and are what was put there. */
-  async get(key: string, into?: Uint8Array): Promise<Uint8Array | null> {
-    const wanted = into?.length
-    const found = await this.#first((store) => store.get(key, into))
-    if (!found) return null
-    const { bytes, hash } = await hashAll(found.bytes, true)
-    if (hash === found.hash && bytes.length === (wanted ?? bytes.length)) return bytes
-    this.say('bytes in it were damaged')
-    await this.delete(key)
-    return null
-  }
-
-  /** Gives back the bytes, of which movable ones may lie in another buffer then. */
-  async put(key: string, given: Uint8Array, movable = false): Promise<Uint8Array> {
-    if (!this.#writable) return given
-    const { bytes, hash } = await hashAll(given, movable)
-    let put: Put = { bytes }
-    const done = await this.#first(async (store) => {
-      put = await store.put(key, put.bytes, hash, movable)
-      return put.failure === undefined
-    })
-    if (put.failure !== undefined) this.say(put.failure)
-    // A full disk or quota stays full; trying each chunk again would only cost time.
-    this.#writable = done === true
-    return put.bytes
-  }
-
-  async has(key: string): Promise<boolean> {
-    return (await this.#first((store) => store.has(key))) === true
-  }
-
-  delete(key: string): Promise<unknown> {
-    return this.attempt(() => Promise.all(this.stores.map((store) => store.delete(key))))
-  }
-
-  /** Deletes what is kept of a file, or of some of its bytes. */
-  async forget(start: string, begin = -1, end = Infinity): Promise<void> {
-    await this.attempt(async () => {
-      for (const key of (await Promise.all(this.stores.map((store) => store.keys()))).flat()) {
-        const chunk = chunkOf(key)
-        if (key.startsWith(start) && chunk.begin < end && chunk.end > begin) await this.delete(key)
-      }
-    })
-  }
-
-  /** What the first store gives that gives something. */
-  #first<T>(ask: (store: ChunkStore) => Promise<T>): Promise<T | null> {
-    return this.attempt(async () => {
-      for (const store of this.stores) {
-        const found = await ask(store)
-        if (found) return found
-      }
-      return null
-    })
-  }
-
-  async attempt<T>(work: () => T | Promise<T>): Promise<T | null> {
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof SovitError) throw error
-      this.say(error instanceof Error ? error.message || error.name : String(error))
-      return null
-    }
-  }
-
-  say(what: string): void {
-    if (!this.#said) this.onFailure?.(`The cache of weights fails (${what}); the network is used instead.`)
-    this.#said = true
-  }
-}
-
-/** One hash of all bytes: that of the hashes of their pieces. `movable` as of `hashSpans`. */
-async function hashAll(given: Uint8Array, movable: boolean): Promise<{ bytes: Uint8Array; hash: string }> {
-  const { bytes, hashes } = await hashSpans(given, piecesOf(given.length), movable)
-  return { bytes, hash: await textHash(hashes.join('')) }
 }
 
 interface Known {

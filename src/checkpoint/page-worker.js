@@ -36,14 +36,17 @@ async function access(bytes, { path, hash }) {
   let folder = await navigator.storage.getDirectory()
   for (const next of folders) folder = await folder.getDirectoryHandle(next, options)
   const file = await (await folder.getFileHandle(name, options)).createSyncAccessHandle(options)
+  let isWhole = !hash
   try {
     const head = hash ? new TextEncoder().encode(hash) : new Uint8Array(HASH_BYTES)
     if (hash) file.truncate(0)
     const move = (part, at) => (hash ? file.write(part, { at }) : file.read(part, { at }))
     const moved = move(head, 0) + move(bytes, HASH_BYTES)
     if (moved < HASH_BYTES + bytes.length) throw new Error(`only ${moved} bytes of ${path}`)
+    isWhole = true
     return new TextDecoder().decode(head)
   } finally {
     file.close()
+    if (!isWhole) await folder.removeEntry(name) // of a full disk: what is there has the room that others need
   }
 }

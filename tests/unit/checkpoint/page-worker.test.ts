@@ -1,6 +1,6 @@
 /** The worker of a page, by itself: what it answers, and in which order. */
 import { createHash } from 'node:crypto'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 
 interface Answer {
   readonly buffer: ArrayBuffer
@@ -12,8 +12,8 @@ const posted: unknown[] = []
 vi.stubGlobal('postMessage', (answer: unknown) => posted.push(answer))
 const worker = '../../../src/checkpoint/page-worker.js' // no module: it exports nothing
 await import(worker)
-const ask = (length: number, spans: [number, number][]): void => {
-  const data = { buffer: new ArrayBuffer(length), spans }
+const ask = (length: number, spans: [number, number][], file?: { path: string; hash?: string }): void => {
+  const data = { buffer: new ArrayBuffer(length), spans, file }
   ;(globalThis as unknown as { onmessage(event: { data: unknown }): void }).onmessage({ data })
 }
 const answers = async (count: number): Promise<Answer[]> => {
@@ -50,4 +50,55 @@ it('gives back what it could not hash, says why, and goes on', async () => {
   expect(failed?.buffer.byteLength).toBe(10)
   expect(next?.hashes).toHaveLength(1)
   expect(next?.failure).toBeUndefined()
+})
+
+describe('a file', () => {
+  /** Files that take so many bytes in all, and no more. */
+  const disk = (room: number): { removed: string[]; closed: () => number } => {
+    const removed: string[] = []
+    let closed = 0
+    const file = {
+      truncate: () => undefined,
+      write: ({ length }: Uint8Array) => {
+        if (length > room) throw new DOMException('The quota has been exceeded.', 'QuotaExceededError')
+        room -= length
+        return length
+      },
+      read: () => 3,
+      close: () => {
+        closed++
+      },
+    }
+    const folder = {
+      getDirectoryHandle: () => Promise.resolve(folder),
+      getFileHandle: () => Promise.resolve({ createSyncAccessHandle: () => Promise.resolve(file) }),
+      removeEntry: (name: string) => Promise.resolve(removed.push(name)),
+    }
+    vi.stubGlobal('navigator', { storage: { getDirectory: () => Promise.resolve(folder) } })
+    return { removed, closed: () => closed }
+  }
+  const HASH = 'ab'.repeat(32)
+
+  it('that is written whole stays', async () => {
+    const { removed, closed } = disk(164)
+    ask(110, [[5, 105]], { path: 'a/b/c', hash: HASH })
+    expect(await answers(1)).toMatchObject([{ hashes: [HASH] }])
+    expect([removed, closed()]).toEqual([[], 1])
+  })
+
+  it('for which there is no room is closed and gone, and its bytes come back with the reason', async () => {
+    const { removed, closed } = disk(163)
+    ask(110, [[5, 105]], { path: 'a/b/c', hash: HASH })
+    const [answer] = await answers(1)
+    expect(answer).toMatchObject({ hashes: [], failure: 'The quota has been exceeded.' })
+    expect(answer?.buffer.byteLength).toBe(110)
+    expect([removed, closed()]).toEqual([['c'], 1])
+  })
+
+  it('that cannot be read whole is closed, and left', async () => {
+    const { removed, closed } = disk(0)
+    ask(110, [[5, 105]], { path: 'a/b/c' })
+    expect(await answers(1)).toMatchObject([{ hashes: [], failure: 'only 6 bytes of a/b/c' }])
+    expect([removed, closed()]).toEqual([[], 1])
+  })
 })
