@@ -1,7 +1,6 @@
 import type { ChunkStore } from './cache-stores.js'
+import { HASH_BYTES } from './hash.js'
 
-/** A file has the hash in hex first, then the chunk. */
-const HASH_BYTES = 64
 /** No process takes that long to write a chunk: what is older was left by one that was killed. */
 const STALE_MS = 3_600_000
 

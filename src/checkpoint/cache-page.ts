@@ -4,10 +4,7 @@
  */
 import { chunkOf } from './cache-keys.js'
 import type { ChunkStore } from './cache-stores.js'
-import type { Hashed } from './hash.js'
-
-/** As in page-worker.js: a file has the hash in hex first, then the chunk. */
-const HASH_BYTES = 64
+import { HASH_BYTES, type Hashed } from './hash.js'
 
 /** The store in the folder `name`, or null where pages have no files, as in private windows of Firefox. */
 export async function pageStore(name: string): Promise<ChunkStore | null> {

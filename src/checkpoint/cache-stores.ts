@@ -41,8 +41,13 @@ export async function openStores(option: CacheOption): Promise<readonly ChunkSto
   }
   if (!inNode) {
     const files = await (await import('./cache-page.js')).pageStore(NAME)
-    const responses = (async () => responseStore(await caches.open(NAME)))()
-    return files ? [files, ...(await responses.then((store) => [store]).catch(() => []))] : [await responses]
+    try {
+      const responses = responseStore(await caches.open(NAME))
+      return files ? [files, responses] : [responses]
+    } catch (error) {
+      if (files) return [files]
+      throw error
+    }
   }
   const { folderStore } = await import('./cache-folder.js')
   return [await folderStore(option === true ? undefined : option)]

@@ -4,6 +4,7 @@ import type { Hashed, Span } from './hash.js'
 /** A load hashes more often than this. */
 const IDLE_MS = 1000
 
+/** Hashes spans of bytes, or has the one span written to a file or read from there. */
 export type Hash = (bytes: Uint8Array, spans: readonly Span[], file?: ChunkFile) => Promise<Hashed>
 
 /** A file of a page, to be written with a hash before the bytes, or to be read: its hash is the answer then. */

@@ -26,6 +26,9 @@ export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return (bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice()) as Uint8Array<ArrayBuffer>
 }
 
+/** Of a SHA-256 in hex, with which files of chunks begin. */
+export const HASH_BYTES = 64
+
 /** SHA-256 in hex. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', unshared(bytes))

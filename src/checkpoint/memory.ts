@@ -1,5 +1,5 @@
-import { SovitError } from '../errors.js'
-import { fill } from './abort.js'
+import { SovitError, throwIfAborted, unlessAborted } from '../errors.js'
+import { piecesOf } from './pieces.js'
 import type { ByteSource, ModelSource } from './types.js'
 
 /** Bytes in memory. Reads are views, not copies. */
@@ -21,10 +21,27 @@ export function blobSource(blob: Blob, name: string): ByteSource {
     size: () => Promise.resolve(blob.size),
     async read(begin, end, signal, into = new Uint8Array(end - begin)) {
       const bytes = into.subarray(0, end - begin)
-      const { length } = await fill(blob.slice(begin, end).stream(), bytes, signal, `Reading ${name}`)
+      const length = await fill(blob.slice(begin, end), bytes, signal, `Reading ${name}`)
       if (length < bytes.length) throw truncated(name, end, begin + length)
       return bytes
     },
+  }
+}
+
+/** Fills `into`, which is as long as the blob, and says how many bytes it got. */
+async function fill(blob: Blob, into: Uint8Array, signal: AbortSignal | undefined, what: string): Promise<number> {
+  const pieces = piecesOf(blob.stream())
+  let length = 0
+  try {
+    for (;;) {
+      throwIfAborted(signal, what)
+      const piece = await unlessAborted(Promise.resolve(pieces.next()), signal, what)
+      if (!piece) return length
+      into.set(piece, length)
+      length += piece.length
+    }
+  } finally {
+    pieces.cancel()
   }
 }
 

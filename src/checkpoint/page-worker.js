@@ -2,7 +2,7 @@
 // digests on the thread that asks, and only workers read and write files of the page's own at once and without copies on the way.
 // JavaScript, as hash-thread.js is.
 
-/** The hash in hex of what follows it. */
+/** Of a SHA-256 in hex, with which a file begins, as in hash.ts: a worker's script imports nothing. */
 const HASH_BYTES = 64
 
 let turn = Promise.resolve()

@@ -143,9 +143,10 @@ async function chromiumFigures({ page: root, address, asked }, { span }) {
       await asked()
       await time(page, 'second', { cache: true })
       const weights = (await asked()).filter(([path, begin, end]) => path.endsWith('.safetensors') && end - begin > 1)
-      if (i === 0) console.log(`Chromium on ${page.adapter}`)
-      if (i === 0) row('Chromium, second visit: requests for weights', '0', weights.length)
       await clearCache(page)
+      if (i > 0) return
+      console.log(`Chromium on ${page.adapter}`)
+      row('Chromium, second visit: requests for weights', '0', weights.length)
     },
     async (page) => {
       await measure(page, false)
