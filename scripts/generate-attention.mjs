@@ -3,7 +3,7 @@
 // Generated for the reason given in generate-matmul.mjs: accumulators must be named one by one. Each output is valid
 // WGSL and is committed; --check fails when a committed file is not what comes out.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { DIRECT, each, lines, range, ROWS, STAGED } from './attention-texts.mjs'
+import { DIRECT, DIRECT_SCALAR, each, lines, range, ROWS, STAGED } from './attention-texts.mjs'
 
 /** rows x 4·quads: scores of one thread; columns: vectors of the output that it accumulates for ROWS queries; read: as above. */
 function attention({ rows, quads, columns, read }) {
@@ -49,9 +49,7 @@ var<workgroup> maxima: array<f32, QUERIES * PARTS>;
 var<workgroup> tops: array<f32, QUERIES>; // greatest score so far, in units of log2
 var<workgroup> shrinks: array<f32, QUERIES>; // by which it makes the sums so far smaller; at last the sums of weights
 
-fn add(sum: vec4f, a: vec4f, b: mat4x4f) -> vec4f {
-  return fma(a.wwww, b[3], fma(a.zzzz, b[2], fma(a.yyyy, b[1], fma(a.xxxx, b[0], sum))));
-}
+${read.add}
 
 fn add_up(p: vec4f) -> f32 {
   return (p.x + p.y) + (p.z + p.w);
@@ -109,12 +107,10 @@ ${each(ROWS, columns, (r, c) => `  var o${r}${c} = vec4f();`)}
     workgroupBarrier();
 ${read.stageKeys}${each(rows, quads, (r, g) => `    var s${r}${g} = vec4f();`)}
     if (scores) {
-${read.keyRows(quads)}      for (var i = 0u; i < V; i++) {
+${read.keyRows(quads)}${read.dimensions}
 ${lines(rows, (r) => `        let q${r} = ${read.query(r)};`)}
 ${lines(quads, (g) => {
-  return `        let k${g} = transpose(mat4x4f(${range(4)
-    .map((k) => read.key(g, k))
-    .join(', ')}));
+  return `        let k${g} = ${read.keys(range(4).map((k) => read.key(g, k)))};
 ${lines(rows, (r) => `        s${r}${g} = add(s${r}${g}, q${r}, k${g});`)}`
 })}
       }
@@ -133,12 +129,10 @@ ${read.weigh(rows, quads)}
     workgroupBarrier();
 
 ${lines(ROWS, (r) => `    let scale${r} = shrinks[team + ${r}u];\n${lines(columns, (c) => `    o${r}${c} *= scale${r};`)}`)}
-    for (var quad = 0u; quad < QUADS; quad++) {
-${read.valueRows}${lines(ROWS, (r) => `      let p${r} = weights[(team + ${r}u) * QUADS + quad];`)}
+${read.keysOfBlock}
+${lines(ROWS, (r) => `      let p${r} = ${read.weight(`(team + ${r}u)`)};`)}
 ${lines(columns, (c) => {
-  return `      let v${c} = mat4x4f(${range(4)
-    .map((k) => read.value(k, c))
-    .join(', ')});
+  return `      let v${c} = ${read.values(c)};
 ${lines(ROWS, (r) => `      o${r}${c} = add(o${r}${c}, p${r}, v${c});`)}`
 })}
     }
@@ -163,6 +157,7 @@ ${read.stores(columns)}
 const FILES = {
   'attention_4x4.wgsl': attention({ rows: 4, quads: 1, columns: 1, read: STAGED }),
   'attention_direct.wgsl': attention({ rows: 8, quads: 2, columns: 5, read: DIRECT }),
+  'attention_direct_scalar.wgsl': attention({ rows: 8, quads: 2, columns: 5, read: DIRECT_SCALAR }),
 }
 
 const checking = process.argv.includes('--check')

@@ -295,7 +295,6 @@ ${each(tile, (r, g) => {
 
 const FILES = {
   'matmul_direct_16x16.wgsl': direct(MATMUL_AT_RUNTIME, { rows: 16, groups: 4 }),
-  'matmul_direct_32x8.wgsl': direct(MATMUL_AT_RUNTIME, { rows: 32, groups: 2 }),
   'matmul_4x4.wgsl': staged(OPERATIONS.matmul, { rows: 4, groups: 1 }),
   'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
   'matmul_f16_4x4.wgsl': staged(OPERATIONS.matmul_f16, { rows: 4, groups: 1 }),

@@ -124,10 +124,12 @@ export class VisionEncoder {
     throwIfAborted(options.signal, 'The load')
     // An input's list is emptied when the input is, which pages do at once so that the same files can be chosen again.
     const given = isFileList(source) ? [...source] : source
-    const gpu = await Gpu.open(options)
+    const opening = Gpu.open(options)
     try {
-      return new VisionEncoder(gpu, await loadTower(gpu, given, options))
+      const tower = await loadTower(opening, given, options)
+      return new VisionEncoder(await opening, tower)
     } catch (error) {
+      const gpu = await opening // if that failed, it is the reason
       const reason = await gpu.explain(error)
       gpu.dispose()
       throw reason

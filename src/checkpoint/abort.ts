@@ -8,3 +8,10 @@ export function pause(ms: number, signal: AbortSignal | undefined, what: string)
   })
   return unlessAborted(waited, signal, what).finally(() => clearTimeout(timer))
 }
+
+/** The caller's signal, which here is also aborted when other `work` fails: what was begun beside it is of no use then. */
+export function whileHolds(work: Promise<unknown>, signal: AbortSignal | undefined): AbortSignal {
+  const failed = new AbortController()
+  work.catch(() => failed.abort())
+  return signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+}

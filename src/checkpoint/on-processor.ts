@@ -10,7 +10,7 @@ import type { UploadRing } from './upload-ring.js'
 import { bindingOf, type Destination } from './weight-buffers.js'
 
 /** Bytes that are made ready at once: as f32, twice as many lie about. */
-const READY_BYTES = 1 << 20
+const READY_BYTES = 2 << 20
 
 /** Added to its lowest bit, an exponent of ones, and no other, carries into the sign, which the mask has emptied. */
 const EXPONENTS = { f32: 0x7f800000, f16: 0x7c007c00, bf16: 0x7f807f80 }
@@ -56,12 +56,11 @@ export function areFinite(bytes: Uint8Array, form: WeightFormat): boolean {
   const lowest = LOWEST_BITS[form] | 0
   let carried = 0
   let i = 0
-  // Four at a time, written out: half the time of one, or of a function for it.
+  // Four at a time, written out: half the time of one, or of a function for it. Without `| 0`, sums are f64 to V8, half as fast.
   for (; i + 3 < words.length; i += 4) {
-    carried |= ((words[i] ?? 0) & exponents) + lowest
-    carried |= ((words[i + 1] ?? 0) & exponents) + lowest
-    carried |= ((words[i + 2] ?? 0) & exponents) + lowest
-    carried |= ((words[i + 3] ?? 0) & exponents) + lowest
+    const first = (((words[i] ?? 0) & exponents) + lowest) | 0 | ((((words[i + 1] ?? 0) & exponents) + lowest) | 0)
+    const last = (((words[i + 2] ?? 0) & exponents) + lowest) | 0 | ((((words[i + 3] ?? 0) & exponents) + lowest) | 0)
+    carried |= first | last
   }
   for (; i < words.length; i++) carried |= ((words[i] ?? 0) & exponents) + lowest
   return (carried & SIGNS) === 0

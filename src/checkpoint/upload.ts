@@ -5,7 +5,16 @@ import { scaleName } from '../model/layouts.js'
 import type { Scales } from './scales.js'
 import type { Checkpoint, StreamOptions, TensorChunk, TensorInfo } from './types.js'
 import { Uploader } from './uploader.js'
-import { bindingOf, make, placesOf, type Destination, type Part, type Parts, type Place } from './weight-buffers.js'
+import {
+  bindingOf,
+  make,
+  makeAhead,
+  placesOf,
+  type Destination,
+  type Part,
+  type Parts,
+  type Place,
+} from './weight-buffers.js'
 
 /** The form in which the GPU sees a checkpoint's dtype, or null for dtypes that are no weights. */
 export function weightFormat(dtype: string): WeightFormat | null {
@@ -60,7 +69,7 @@ export async function uploadWeights(
     const write = async (chunk: TensorChunk): Promise<void> => {
       const to = destinations.get(chunk.tensor)
       const uploader = await opening
-      await (making ?? (to && make(gpu, to.place.room)))
+      await (making ?? (to && makeAhead(gpu, to.place.room)))
       await uploader.write(chunk, to, options.signal)
     }
     const wanted = parts.flat().map(({ tensor }) => tensor)

@@ -17,6 +17,8 @@ const BUFFER_BYTES = 16 << 20
 export interface Room {
   readonly label: string
   bytes: number
+  /** The one that is filled after it. */
+  next?: Room
   making?: Promise<void>
   buffer?: GPUBuffer
 }
@@ -67,7 +69,7 @@ export function placesOf({ device }: Gpu, weights: readonly PlannedWeight[], par
     const size = weightBytes(weight)
     let offset = Math.ceil(room.bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT
     if (offset + size > most) {
-      room = { label: weight.label, bytes: 0 }
+      room = room.next = { label: weight.label, bytes: 0 }
       offset = 0
     }
     room.bytes = offset + size
@@ -82,6 +84,13 @@ export function make({ device, memory }: Gpu, room: Room): Promise<void> {
   return (room.making ??= allocating(device, 'the weights', () => {
     room.buffer = memory.create(room.label, room.bytes, STORAGE | COPY_DST | COPY_SRC)
   }))
+}
+
+/** The same, and the next is made meanwhile: to hear from the device that there was room takes as long as to fill it. */
+export function makeAhead(gpu: Gpu, room: Room): Promise<void> {
+  const made = make(gpu, room)
+  if (room.next) make(gpu, room.next).catch(() => undefined) // heard of when it is wanted
+  return made
 }
 
 /** What is bound of a place that was made. */

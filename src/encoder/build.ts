@@ -1,3 +1,4 @@
+import { whileHolds } from '../checkpoint/abort.js'
 import type { Checkpoint, StreamOptions, TensorInfo } from '../checkpoint/types.js'
 import { beginUpload, uploadWeights } from '../checkpoint/upload.js'
 import { Executor } from '../graph/executor.js'
@@ -39,10 +40,7 @@ export async function buildExecutor(
   const upload = beginUpload(gpu, plan.weights, tensors)
   const compiling = compile(gpu.device, kernels)
   // What is refused stops the download. Neither is left running behind a failure of the other.
-  const refused = new AbortController()
-  compiling.catch(() => refused.abort())
-  const signal = AbortSignal.any([refused.signal, ...(options.signal ? [options.signal] : [])])
-  const reading = { signal, onProgress: progress.of(checkpoint), check }
+  const reading = { signal: whileHolds(compiling, options.signal), onProgress: progress.of(checkpoint), check }
   const [uploaded, ready] = await Promise.allSettled([
     uploadWeights(gpu, plan.weights, upload, checkpoint, tensors, reading).then(async (places) => {
       await transpose(gpu, plan.weights, places)

@@ -1,4 +1,5 @@
 import { builtInModel } from '../built-in.js'
+import { whileHolds } from '../checkpoint/abort.js'
 import { openCheckpoint } from '../checkpoint/open.js'
 import type { LocateOptions } from '../checkpoint/sources.js'
 import type { Checkpoint } from '../checkpoint/types.js'
@@ -26,16 +27,21 @@ export interface LoadedTower {
   readonly load: LoadInfo
 }
 
-/** Opens a checkpoint, checks it against the network it describes, and brings the network to the device. */
-export async function loadTower(gpu: Gpu, source: ModelSource, options: LoadOptions): Promise<LoadedTower> {
+/** Opens a checkpoint, checks it against the network it describes, and brings the network to the device, which opens meanwhile. */
+export async function loadTower(
+  opening: Promise<Gpu>,
+  source: ModelSource,
+  options: LoadOptions,
+): Promise<LoadedTower> {
   const start = performance.now()
   checkLoadOptions(options)
   const progress = new LoadProgress(source, options.onProgress)
   progress.header()
-  const opened = { ...kept(source, options), onCacheFailure: progress.cacheFailed }
+  const signal = whileHolds(opening, options.signal)
+  const opened = { ...kept(source, options), signal, onCacheFailure: progress.cacheFailed }
   return withTower(source, opened, async (checkpoint, tower) => {
     progress.described(tower.model.source, tower.weightBytes)
-    const { tuneMs, ...built } = await build(gpu, checkpoint, tower, progress, options)
+    const { tuneMs, ...built } = await build(await opening, checkpoint, tower, progress, options)
     const { model, positions, weightBytes } = tower
     // Of a file of its own, as only SigLIP has scores.
     const logitScale = model.config.pooling

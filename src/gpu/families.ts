@@ -34,12 +34,12 @@ export async function kernelFamily(device: {
     return { ...gpu, matmul: (spec) => (spec.input === 'f16' ? fast(spec) : gpu.matmul(spec)) }
   }
   if (!device.software) return gpu
-  const { DIRECT_TILES } = await import('./kernels/matmul-direct.js')
+  const { DIRECT_TILE } = await import('./kernels/matmul-direct.js')
   const { DIRECT_PATCHES } = await import('./kernels/patch-embed-direct.js')
   const { directVariants } = await import('./kernels/attention-direct.js')
   const variants = directVariants(device.lanes)
   return {
-    matmul: (spec) => DIRECT_TILES.map((tile) => matmul(spec, tile)),
+    matmul: (spec) => [matmul(spec, DIRECT_TILE)],
     attention: (spec) => variants.map((variant) => attention(spec, variant)),
     patchEmbed: (spec) => [patchEmbed(spec, DIRECT_PATCHES)],
   }

@@ -6,13 +6,13 @@ import {
   type AttentionSpec,
   type AttentionVariant,
 } from '../../src/gpu/kernels/attention.js'
-import { DIRECT_TILES } from '../../src/gpu/kernels/matmul-direct.js'
+import { DIRECT_TILE } from '../../src/gpu/kernels/matmul-direct.js'
 import { F16_TILES, matmulF16 } from '../../src/gpu/kernels/matmul-f16.js'
 import { matmul, MATMUL_TILES, type MatmulSpec, type MatmulTile } from '../../src/gpu/kernels/matmul.js'
 import { attentionNaive } from '../../src/gpu/kernels/naive/attention.js'
 
 /** Names of the tiles whose products are f32, and of all variants of attention. */
-export const TILES = [...DIRECT_TILES, ...MATMUL_TILES].map(({ variant }) => variant)
+export const TILES = [DIRECT_TILE, ...MATMUL_TILES].map(({ variant }) => variant)
 export const VARIANTS = [...ATTENTION_VARIANTS, ...DIRECT_VARIANTS].map(({ variant }) => variant)
 
 function named<T extends { readonly variant: string }>(list: readonly T[], name: string): T {
@@ -23,7 +23,7 @@ function named<T extends { readonly variant: string }>(list: readonly T[], name:
 
 /** Kernels by the name of their variant, for tests that go through all of them. */
 export function matmulOf({ tile = '64x64', ...spec }: MatmulSpec & { readonly tile?: string }): Kernel {
-  return matmul(spec, named<MatmulTile>([...DIRECT_TILES, ...MATMUL_TILES], tile))
+  return matmul(spec, named<MatmulTile>([DIRECT_TILE, ...MATMUL_TILES], tile))
 }
 
 export function matmulF16Of({ tile = '64x64', ...spec }: MatmulSpec & { readonly tile?: string }): Kernel {

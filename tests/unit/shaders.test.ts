@@ -81,12 +81,14 @@ const PATCH_EMBEDS = product([2, 14, 16], WEIGHTS, WEIGHTS).map(([patch, weight,
   return { patch, C: 1152, S: 70, weight, table }
 })
 const LAYER_NORMS = product([4, 1152], FLOATS).map(([C, output]) => ({ C, eps: 1e-6, output }))
-const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', 'direct-16'] as const).map(([headSize, type, variant]) => ({
-  heads: 3,
-  headSize,
-  type,
-  variant,
-}))
+const ATTENTIONS = product([4, 72, 256], FLOATS, ['4x4-32', 'direct-8', 'direct-16'] as const).map(
+  ([headSize, type, variant]) => ({
+    heads: 3,
+    headSize,
+    type,
+    variant,
+  }),
+)
 const CROSS_ATTENTIONS = product([4, 72, 128, 256], [1, 4, 5, 64, 96], FLOATS).map(([headSize, queries, type]) => {
   return { heads: 3, headSize, queries, type }
 })

@@ -3,7 +3,7 @@ import type { MatmulTile } from './matmul.js'
 
 const LANES = 8
 
-/** The patch embedding of a software rasteriser, as `DIRECT_TILES` are its products. */
+/** The patch embedding of a software rasteriser, as `DIRECT_TILE` is of its products. */
 export const DIRECT_PATCHES: MatmulTile = {
   variant: 'direct-8x4',
   name: 'patch_embed_direct',

@@ -23,7 +23,7 @@ async function run(kernel: Kernel, of: AttentionCase, qkv: Floats): Promise<Floa
 }
 
 /** One variant of each shader file; the others differ in constants only. */
-const SHADERS: readonly string[] = ['4x4-32', 'direct-16']
+const SHADERS: readonly string[] = ['4x4-32', 'direct-8', 'direct-16']
 
 /** Runs variants, which must agree to the last bit. */
 async function runAll(variants: readonly string[], of: AttentionCase, qkv: Floats): Promise<Float64Array> {

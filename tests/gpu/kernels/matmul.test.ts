@@ -57,7 +57,7 @@ describe('matmul', () => {
     }
   })
 
-  it.each(['direct-32x8', '64x64'] as const)(
+  it.each(['direct-16x16', '64x64'] as const)(
     'gives a packed batch the bits of its pictures alone: %s',
     async (tile) => {
       const c = { P: 137, K: 588, N: 132, weight: 'bf16', epilogue: 'residual', input: 'f32', output: 'f32' } as const
@@ -86,7 +86,7 @@ describe('matmul', () => {
     const identity = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 1 : 0))
     const bias = new Float32Array(N)
     const fixed = { x: identity, weight: halves, bias, residual: bias, size: Uint32Array.of(P, 0, 0, 0) }
-    for (const tile of ['direct-32x8', '64x64'] as const) {
+    for (const tile of ['direct-16x16', '64x64'] as const) {
       const y = decode(await words({ ...spec, tile }, fixed, P), 'f32')
       const wrong = Array.from(halves).filter((half, i) => {
         const value = toNumber(half)
