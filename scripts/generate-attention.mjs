@@ -2,8 +2,8 @@
 //
 // Generated for the reason given in generate-matmul.mjs: accumulators must be named one by one. Each output is valid
 // WGSL and is committed; --check fails when a committed file is not what comes out.
-import { readFileSync, writeFileSync } from 'node:fs'
 import { DIRECT, DIRECT_SCALAR, each, lines, range, ROWS, STAGED } from './attention-texts.mjs'
+import { writeShaders } from './write-shaders.mjs'
 
 /** rows x 4·quads: scores of one thread; columns: vectors of the output that it accumulates for ROWS queries; read: as above. */
 function attention({ rows, quads, columns, read }) {
@@ -154,19 +154,8 @@ ${read.stores(columns)}
 `
 }
 
-const FILES = {
+writeShaders({
   'attention_4x4.wgsl': attention({ rows: 4, quads: 1, columns: 1, read: STAGED }),
   'attention_direct.wgsl': attention({ rows: 8, quads: 2, columns: 5, read: DIRECT }),
   'attention_direct_scalar.wgsl': attention({ rows: 8, quads: 2, columns: 5, read: DIRECT_SCALAR }),
-}
-
-const checking = process.argv.includes('--check')
-for (const [name, text] of Object.entries(FILES)) {
-  const path = new URL(`../shaders/${name}`, import.meta.url)
-  if (!checking) {
-    writeFileSync(path, text)
-  } else if (readFileSync(path, 'utf8') !== text) {
-    console.error(`shaders/${name} is not what scripts/generate-attention.mjs writes: run it, or change the generator.`)
-    process.exitCode = 1
-  }
-}
+})

@@ -4,9 +4,9 @@
 // registers, by several compilers (M1 Max through naga: 100 times slower, performance notes of the cera project; also
 // SwiftShader); those on subgroup matrices share their texts. Each output is valid WGSL and is committed; --check fails
 // when a committed file is not what comes out.
-import { readFileSync, writeFileSync } from 'node:fs'
 import { matrix } from './matmul-matrix.mjs'
 import { EPILOGUES, FORMATS, INT8, MATMUL_EPILOGUE, MATMUL_FORMULA, matmulBindings, reader } from './matmul-texts.mjs'
+import { writeShaders } from './write-shaders.mjs'
 
 const range = (count) => Array.from({ length: count }, (_, i) => i)
 const lines = (count, line) => range(count).map(line).join('\n')
@@ -293,7 +293,7 @@ ${each(tile, (r, g) => {
 `
 }
 
-const FILES = {
+writeShaders({
   'matmul_direct_16x16.wgsl': direct(MATMUL_AT_RUNTIME, { rows: 16, groups: 4 }),
   'matmul_4x4.wgsl': staged(OPERATIONS.matmul, { rows: 4, groups: 1 }),
   'matmul_8x8.wgsl': staged(OPERATIONS.matmul, { rows: 8, groups: 2 }),
@@ -303,15 +303,4 @@ const FILES = {
   'matmul_matrix_f32.wgsl': matrix('f32'),
   'patch_embed.wgsl': staged(OPERATIONS.patch_embed, { rows: 4, groups: 1 }),
   'patch_embed_direct.wgsl': direct(OPERATIONS.patch_embed, { rows: 8, groups: 1 }),
-}
-
-const checking = process.argv.includes('--check')
-for (const [name, text] of Object.entries(FILES)) {
-  const path = new URL(`../shaders/${name}`, import.meta.url)
-  if (!checking) {
-    writeFileSync(path, text)
-  } else if (readFileSync(path, 'utf8') !== text) {
-    console.error(`shaders/${name} is not what scripts/generate-matmul.mjs writes: run it, or change the generator.`)
-    process.exitCode = 1
-  }
-}
+})

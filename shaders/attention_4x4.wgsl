@@ -30,7 +30,7 @@ const STRIDE = V | 1u; // vectors from one staged row to the next
 const QUADS = KEYS / 4u;
 const PARTS = QUADS / 1u; // threads side by side that compute all scores of a query
 const SCORERS = PARTS * 2u; // threads of a team that compute scores
-const SIDE = (V + 0u) / 1u; // threads of a team that add up values
+const SIDE = V / 1u; // threads of a team that add up values
 const TEAM = max(SCORERS, SIDE);
 const THREADS = TEAM * TEAMS;
 const QUERIES = 8u * TEAMS;
@@ -146,22 +146,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var s30 = vec4f();
     if (scores) {
       for (var i = 0u; i < V; i++) {
-        let q0 = query_at(tile, head, row + 0u, i);
+        let q0 = query_at(tile, head, row, i);
         let q1 = query_at(tile, head, row + 1u, i);
         let q2 = query_at(tile, head, row + 2u, i);
         let q3 = query_at(tile, head, row + 3u, i);
-        let k0 = transpose(mat4x4f(block[(part + 0u * PARTS + 0u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 1u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 2u * QUADS) * STRIDE + i], block[(part + 0u * PARTS + 3u * QUADS) * STRIDE + i]));
+        let k0 = transpose(mat4x4f(block[part * STRIDE + i], block[(part + QUADS) * STRIDE + i], block[(part + 2u * QUADS) * STRIDE + i], block[(part + 3u * QUADS) * STRIDE + i]));
         s00 = add(s00, q0, k0);
         s10 = add(s10, q1, k0);
         s20 = add(s20, q2, k0);
         s30 = add(s30, q3, k0);
       }
-      let valid0 = first + 4u * (part + 0u * PARTS) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
+      let valid0 = first + 4u * part + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.w);
       s00 = select(vec4f(LOWEST), s00, valid0);
       s10 = select(vec4f(LOWEST), s10, valid0);
       s20 = select(vec4f(LOWEST), s20, valid0);
       s30 = select(vec4f(LOWEST), s30, valid0);
-      maxima[(row + 0u) * PARTS + part] = max_of(s00);
+      maxima[row * PARTS + part] = max_of(s00);
       maxima[(row + 1u) * PARTS + part] = max_of(s10);
       maxima[(row + 2u) * PARTS + part] = max_of(s20);
       maxima[(row + 3u) * PARTS + part] = max_of(s30);
@@ -177,30 +177,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
 
     if (scores) {
-      let top0 = vec4f(-tops[row + 0u]);
-      let shrink0 = shrinks[row + 0u];
+      let top0 = vec4f(-tops[row]);
+      let shrink0 = shrinks[row];
       s00 = exp2(fma(s00, vec4f(SCALE), top0));
       sum00 = fma(sum00, shrink0, add_up(s00));
-      weights[(row + 0u) * QUADS + part + 0u * PARTS] = s00;
+      weights[row * QUADS + part] = s00;
       let top1 = vec4f(-tops[row + 1u]);
       let shrink1 = shrinks[row + 1u];
       s10 = exp2(fma(s10, vec4f(SCALE), top1));
       sum10 = fma(sum10, shrink1, add_up(s10));
-      weights[(row + 1u) * QUADS + part + 0u * PARTS] = s10;
+      weights[(row + 1u) * QUADS + part] = s10;
       let top2 = vec4f(-tops[row + 2u]);
       let shrink2 = shrinks[row + 2u];
       s20 = exp2(fma(s20, vec4f(SCALE), top2));
       sum20 = fma(sum20, shrink2, add_up(s20));
-      weights[(row + 2u) * QUADS + part + 0u * PARTS] = s20;
+      weights[(row + 2u) * QUADS + part] = s20;
       let top3 = vec4f(-tops[row + 3u]);
       let shrink3 = shrinks[row + 3u];
       s30 = exp2(fma(s30, vec4f(SCALE), top3));
       sum30 = fma(sum30, shrink3, add_up(s30));
-      weights[(row + 3u) * QUADS + part + 0u * PARTS] = s30;
+      weights[(row + 3u) * QUADS + part] = s30;
     }
     workgroupBarrier();
 
-    let scale0 = shrinks[team + 0u];
+    let scale0 = shrinks[team];
     o00 *= scale0;
     let scale1 = shrinks[team + 1u];
     o10 *= scale1;
@@ -217,7 +217,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let scale7 = shrinks[team + 7u];
     o70 *= scale7;
     for (var quad = 0u; quad < QUADS; quad++) {
-      let p0 = weights[(team + 0u) * QUADS + quad];
+      let p0 = weights[team * QUADS + quad];
       let p1 = weights[(team + 1u) * QUADS + quad];
       let p2 = weights[(team + 2u) * QUADS + quad];
       let p3 = weights[(team + 3u) * QUADS + quad];
@@ -225,7 +225,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let p5 = weights[(team + 5u) * QUADS + quad];
       let p6 = weights[(team + 6u) * QUADS + quad];
       let p7 = weights[(team + 7u) * QUADS + quad];
-      let v0 = mat4x4f(block[(4u * quad + 0u) * STRIDE + column0], block[(4u * quad + 1u) * STRIDE + column0], block[(4u * quad + 2u) * STRIDE + column0], block[(4u * quad + 3u) * STRIDE + column0]);
+      let v0 = mat4x4f(block[(4u * quad) * STRIDE + column0], block[(4u * quad + 1u) * STRIDE + column0], block[(4u * quad + 2u) * STRIDE + column0], block[(4u * quad + 3u) * STRIDE + column0]);
       o00 = add(o00, p0, v0);
       o10 = add(o10, p1, v0);
       o20 = add(o20, p2, v0);
@@ -239,10 +239,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
   workgroupBarrier();
   if (scores) {
-    weights[(row + 0u) * QUADS + part + 0u * PARTS] = vec4f(sum00);
-    weights[(row + 1u) * QUADS + part + 0u * PARTS] = vec4f(sum10);
-    weights[(row + 2u) * QUADS + part + 0u * PARTS] = vec4f(sum20);
-    weights[(row + 3u) * QUADS + part + 0u * PARTS] = vec4f(sum30);
+    weights[row * QUADS + part] = vec4f(sum00);
+    weights[(row + 1u) * QUADS + part] = vec4f(sum10);
+    weights[(row + 2u) * QUADS + part] = vec4f(sum20);
+    weights[(row + 3u) * QUADS + part] = vec4f(sum30);
   }
   workgroupBarrier();
   for (var i = thread; i < QUERIES; i += THREADS) {
@@ -250,7 +250,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   }
   workgroupBarrier();
   if (member < SIDE) {
-    store(tile, head, team + 0u, member, o00);
+    store(tile, head, team, member, o00);
     store(tile, head, team + 1u, member, o10);
     store(tile, head, team + 2u, member, o20);
     store(tile, head, team + 3u, member, o30);

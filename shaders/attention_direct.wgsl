@@ -94,11 +94,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let row = team + member / PARTS * 8u;
   let part = member % PARTS;
   let column0 = min(member, V - 1u);
-  let column1 = min(member + 1u * SIDE, V - 1u);
+  let column1 = min(member + SIDE, V - 1u);
   let column2 = min(member + 2u * SIDE, V - 1u);
   let column3 = min(member + 3u * SIDE, V - 1u);
   let column4 = min(member + 4u * SIDE, V - 1u);
-  let query0 = row_at(tile.x, row + 0u, tile.y, head);
+  let query0 = row_at(tile.x, row, tile.y, head);
   let query1 = row_at(tile.x, row + 1u, tile.y, head);
   let query2 = row_at(tile.x, row + 2u, tile.y, head);
   let query3 = row_at(tile.x, row + 3u, tile.y, head);
@@ -172,14 +172,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var s70 = vec4f();
     var s71 = vec4f();
     if (scores) {
-      let key00 = row_at(tile.z, first + 4u * (part + 0u * PARTS) + 0u, tile.w, head + H * V);
-      let key01 = row_at(tile.z, first + 4u * (part + 0u * PARTS) + 1u, tile.w, head + H * V);
-      let key02 = row_at(tile.z, first + 4u * (part + 0u * PARTS) + 2u, tile.w, head + H * V);
-      let key03 = row_at(tile.z, first + 4u * (part + 0u * PARTS) + 3u, tile.w, head + H * V);
-      let key10 = row_at(tile.z, first + 4u * (part + 1u * PARTS) + 0u, tile.w, head + H * V);
-      let key11 = row_at(tile.z, first + 4u * (part + 1u * PARTS) + 1u, tile.w, head + H * V);
-      let key12 = row_at(tile.z, first + 4u * (part + 1u * PARTS) + 2u, tile.w, head + H * V);
-      let key13 = row_at(tile.z, first + 4u * (part + 1u * PARTS) + 3u, tile.w, head + H * V);
+      let key00 = row_at(tile.z, first + 4u * part, tile.w, head + H * V);
+      let key01 = row_at(tile.z, first + 4u * part + 1u, tile.w, head + H * V);
+      let key02 = row_at(tile.z, first + 4u * part + 2u, tile.w, head + H * V);
+      let key03 = row_at(tile.z, first + 4u * part + 3u, tile.w, head + H * V);
+      let key10 = row_at(tile.z, first + 4u * (part + PARTS), tile.w, head + H * V);
+      let key11 = row_at(tile.z, first + 4u * (part + PARTS) + 1u, tile.w, head + H * V);
+      let key12 = row_at(tile.z, first + 4u * (part + PARTS) + 2u, tile.w, head + H * V);
+      let key13 = row_at(tile.z, first + 4u * (part + PARTS) + 3u, tile.w, head + H * V);
       for (var i = 0u; i < V; i++) {
         let q0 = vec4f(qkv[query0 + i]);
         let q1 = vec4f(qkv[query1 + i]);
@@ -245,7 +245,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
     workgroupBarrier();
 
-    let scale0 = shrinks[team + 0u];
+    let scale0 = shrinks[team];
     o00 *= scale0;
     o01 *= scale0;
     o02 *= scale0;
@@ -294,11 +294,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     o73 *= scale7;
     o74 *= scale7;
     for (var quad = 0u; quad < QUADS; quad++) {
-      let value0 = row_at(tile.z, first + 4u * quad + 0u, tile.w, head + 2u * H * V);
+      let value0 = row_at(tile.z, first + 4u * quad, tile.w, head + 2u * H * V);
       let value1 = row_at(tile.z, first + 4u * quad + 1u, tile.w, head + 2u * H * V);
       let value2 = row_at(tile.z, first + 4u * quad + 2u, tile.w, head + 2u * H * V);
       let value3 = row_at(tile.z, first + 4u * quad + 3u, tile.w, head + 2u * H * V);
-      let p0 = weights[(team + 0u) * QUADS + quad];
+      let p0 = weights[team * QUADS + quad];
       let p1 = weights[(team + 1u) * QUADS + quad];
       let p2 = weights[(team + 2u) * QUADS + quad];
       let p3 = weights[(team + 3u) * QUADS + quad];

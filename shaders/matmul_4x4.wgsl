@@ -117,8 +117,8 @@ fn load_left(row: u32, k4: u32, i: u32) {
   let r = row + 4u * part;
   let block = transpose(mat4x4f(left_value(r, k), left_value(r + 1u, k), left_value(r + 2u, k), left_value(r + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * ROWS4 + part;
-  left[to + 0u * ROWS4] = block[0];
-  left[to + 1u * ROWS4] = block[1];
+  left[to] = block[0];
+  left[to + ROWS4] = block[1];
   left[to + 2u * ROWS4] = block[2];
   left[to + 3u * ROWS4] = block[3];
 }
@@ -129,8 +129,8 @@ fn load_right(n: u32, k4: u32, i: u32) {
   let c = n + 4u * part;
   let block = transpose(mat4x4f(right_value(c, k), right_value(c + 1u, k), right_value(c + 2u, k), right_value(c + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * COLUMNS4 + part;
-  right[to + 0u * COLUMNS4] = block[0];
-  right[to + 1u * COLUMNS4] = block[1];
+  right[to] = block[0];
+  right[to + COLUMNS4] = block[1];
   right[to + 2u * COLUMNS4] = block[2];
   right[to + 3u * COLUMNS4] = block[3];
 }
@@ -159,16 +159,16 @@ fn main(
     }
     workgroupBarrier();
     for (var k = 0u; k < K_STEP; k++) {
-      let a0 = left[k * ROWS4 + ty + 0u * TY];
-      let b0 = right[k * COLUMNS4 + tx + 0u * TX];
+      let a0 = left[k * ROWS4 + ty];
+      let b0 = right[k * COLUMNS4 + tx];
       s00 = fma(a0.xxxx, b0, s00);
       s10 = fma(a0.yyyy, b0, s10);
       s20 = fma(a0.zzzz, b0, s20);
       s30 = fma(a0.wwww, b0, s30);
     }
   }
-  store(row + 4u * (ty + 0u * TY) + 0u, column / 4u + tx + 0u * TX, s00);
-  store(row + 4u * (ty + 0u * TY) + 1u, column / 4u + tx + 0u * TX, s10);
-  store(row + 4u * (ty + 0u * TY) + 2u, column / 4u + tx + 0u * TX, s20);
-  store(row + 4u * (ty + 0u * TY) + 3u, column / 4u + tx + 0u * TX, s30);
+  store(row + 4u * ty, column / 4u + tx, s00);
+  store(row + 4u * ty + 1u, column / 4u + tx, s10);
+  store(row + 4u * ty + 2u, column / 4u + tx, s20);
+  store(row + 4u * ty + 3u, column / 4u + tx, s30);
 }

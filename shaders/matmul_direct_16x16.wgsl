@@ -168,7 +168,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var s152 = vec4f();
   var s153 = vec4f();
   for (var k4 = 0u; k4 < size.y / 4u; k4++) {
-    let x0 = left_at(min(row + 0u, last), k4);
+    let x0 = left_at(min(row, last), k4);
     let x1 = left_at(min(row + 1u, last), k4);
     let x2 = left_at(min(row + 2u, last), k4);
     let x3 = left_at(min(row + 3u, last), k4);
@@ -184,7 +184,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let x13 = left_at(min(row + 13u, last), k4);
     let x14 = left_at(min(row + 14u, last), k4);
     let x15 = left_at(min(row + 15u, last), k4);
-    let w0 = weights_at(n4 + 0u * LANES, k4);
+    let w0 = weights_at(n4, k4);
     s00 = add(s00, x0, w0);
     s10 = add(s10, x1, w0);
     s20 = add(s20, x2, w0);
@@ -201,7 +201,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s130 = add(s130, x13, w0);
     s140 = add(s140, x14, w0);
     s150 = add(s150, x15, w0);
-    let w1 = weights_at(n4 + 1u * LANES, k4);
+    let w1 = weights_at(n4 + LANES, k4);
     s01 = add(s01, x0, w1);
     s11 = add(s11, x1, w1);
     s21 = add(s21, x2, w1);

@@ -106,8 +106,8 @@ fn load_left(row: u32, k4: u32, i: u32) {
   let r = row + 4u * part;
   let block = transpose(mat4x4<f16>(left_value(r, k), left_value(r + 1u, k), left_value(r + 2u, k), left_value(r + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * ROWS4 + part;
-  left[to + 0u * ROWS4] = block[0];
-  left[to + 1u * ROWS4] = block[1];
+  left[to] = block[0];
+  left[to + ROWS4] = block[1];
   left[to + 2u * ROWS4] = block[2];
   left[to + 3u * ROWS4] = block[3];
 }
@@ -118,8 +118,8 @@ fn load_right(n: u32, k4: u32, i: u32) {
   let c = n + 4u * part;
   let block = transpose(mat4x4<f16>(right_value(c, k), right_value(c + 1u, k), right_value(c + 2u, k), right_value(c + 3u, k)));
   let to = (i % (K_STEP / 4u)) * 4u * COLUMNS4 + part;
-  right[to + 0u * COLUMNS4] = block[0];
-  right[to + 1u * COLUMNS4] = block[1];
+  right[to] = block[0];
+  right[to + COLUMNS4] = block[1];
   right[to + 2u * COLUMNS4] = block[2];
   right[to + 3u * COLUMNS4] = block[3];
 }
@@ -176,10 +176,10 @@ fn main(
     var p70 = vec4<f16>();
     var p71 = vec4<f16>();
     for (var k = 0u; k < K_STEP; k++) {
-      let a0 = left[k * ROWS4 + ty + 0u * TY];
-      let a1 = left[k * ROWS4 + ty + 1u * TY];
-      let b0 = right[k * COLUMNS4 + tx + 0u * TX];
-      let b1 = right[k * COLUMNS4 + tx + 1u * TX];
+      let a0 = left[k * ROWS4 + ty];
+      let a1 = left[k * ROWS4 + ty + TY];
+      let b0 = right[k * COLUMNS4 + tx];
+      let b1 = right[k * COLUMNS4 + tx + TX];
       p00 = fma(a0.xxxx, b0, p00);
       p01 = fma(a0.xxxx, b1, p01);
       p10 = fma(a0.yyyy, b0, p10);
@@ -214,20 +214,20 @@ fn main(
     s70 = fma(vec4f(p70), vec4f(8.0), s70);
     s71 = fma(vec4f(p71), vec4f(8.0), s71);
   }
-  store(row + 4u * (ty + 0u * TY) + 0u, column / 4u + tx + 0u * TX, s00);
-  store(row + 4u * (ty + 0u * TY) + 0u, column / 4u + tx + 1u * TX, s01);
-  store(row + 4u * (ty + 0u * TY) + 1u, column / 4u + tx + 0u * TX, s10);
-  store(row + 4u * (ty + 0u * TY) + 1u, column / 4u + tx + 1u * TX, s11);
-  store(row + 4u * (ty + 0u * TY) + 2u, column / 4u + tx + 0u * TX, s20);
-  store(row + 4u * (ty + 0u * TY) + 2u, column / 4u + tx + 1u * TX, s21);
-  store(row + 4u * (ty + 0u * TY) + 3u, column / 4u + tx + 0u * TX, s30);
-  store(row + 4u * (ty + 0u * TY) + 3u, column / 4u + tx + 1u * TX, s31);
-  store(row + 4u * (ty + 1u * TY) + 0u, column / 4u + tx + 0u * TX, s40);
-  store(row + 4u * (ty + 1u * TY) + 0u, column / 4u + tx + 1u * TX, s41);
-  store(row + 4u * (ty + 1u * TY) + 1u, column / 4u + tx + 0u * TX, s50);
-  store(row + 4u * (ty + 1u * TY) + 1u, column / 4u + tx + 1u * TX, s51);
-  store(row + 4u * (ty + 1u * TY) + 2u, column / 4u + tx + 0u * TX, s60);
-  store(row + 4u * (ty + 1u * TY) + 2u, column / 4u + tx + 1u * TX, s61);
-  store(row + 4u * (ty + 1u * TY) + 3u, column / 4u + tx + 0u * TX, s70);
-  store(row + 4u * (ty + 1u * TY) + 3u, column / 4u + tx + 1u * TX, s71);
+  store(row + 4u * ty, column / 4u + tx, s00);
+  store(row + 4u * ty, column / 4u + tx + TX, s01);
+  store(row + 4u * ty + 1u, column / 4u + tx, s10);
+  store(row + 4u * ty + 1u, column / 4u + tx + TX, s11);
+  store(row + 4u * ty + 2u, column / 4u + tx, s20);
+  store(row + 4u * ty + 2u, column / 4u + tx + TX, s21);
+  store(row + 4u * ty + 3u, column / 4u + tx, s30);
+  store(row + 4u * ty + 3u, column / 4u + tx + TX, s31);
+  store(row + 4u * (ty + TY), column / 4u + tx, s40);
+  store(row + 4u * (ty + TY), column / 4u + tx + TX, s41);
+  store(row + 4u * (ty + TY) + 1u, column / 4u + tx, s50);
+  store(row + 4u * (ty + TY) + 1u, column / 4u + tx + TX, s51);
+  store(row + 4u * (ty + TY) + 2u, column / 4u + tx, s60);
+  store(row + 4u * (ty + TY) + 2u, column / 4u + tx + TX, s61);
+  store(row + 4u * (ty + TY) + 3u, column / 4u + tx, s70);
+  store(row + 4u * (ty + TY) + 3u, column / 4u + tx + TX, s71);
 }

@@ -4,7 +4,7 @@
 // a matrix lie in different banks; the next step's units are on their way while this one's are multiplied. Matrices
 // have no readable elements: sums leave through the same memory, a strip of one row of matrices of each subgroup at a time.
 // Numerics: a sum runs through increasing k in steps of SHAPE_K, whose products the device adds as it likes; sums are f32.
-// Where the device only has f16 sums (CARRY), each 32 of K are carried into f32, and x is staged as x/8, exact but for
+// Where the device only has f16 sums CARRY, each 32 of K are carried into f32, and x is staged as x/8, exact but for
 // subnormals, which gives sums of large activations 8 times the room before f16 overflows.
 // Rows and columns beyond the edge read the last valid one and are not stored: the bits of an output depend neither on the
 // tile nor on how many rows there are.

@@ -94,7 +94,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var s60 = vec4f();
   var s70 = vec4f();
   for (var k4 = 0u; k4 < K / 4u; k4++) {
-    let x0 = left_at(min(row + 0u, last), k4);
+    let x0 = left_at(min(row, last), k4);
     let x1 = left_at(min(row + 1u, last), k4);
     let x2 = left_at(min(row + 2u, last), k4);
     let x3 = left_at(min(row + 3u, last), k4);
@@ -102,7 +102,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let x5 = left_at(min(row + 5u, last), k4);
     let x6 = left_at(min(row + 6u, last), k4);
     let x7 = left_at(min(row + 7u, last), k4);
-    let w0 = weights_at(n4 + 0u * LANES, k4);
+    let w0 = weights_at(n4, k4);
     s00 = add(s00, x0, w0);
     s10 = add(s10, x1, w0);
     s20 = add(s20, x2, w0);
@@ -124,6 +124,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s70,
   );
   for (var i = 0u; i < 8u; i++) {
-    store(row + i / 1u, n4 + i % 1u * LANES, sums[i]);
+    store(row + i / 1u, n4 + i % LANES, sums[i]);
   }
 }

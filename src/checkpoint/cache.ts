@@ -46,8 +46,8 @@ class CachedFile implements ByteSource {
   #known: Known | undefined
   /** Whether `#known` is what the server says now, not what is remembered. */
   #confirmed = false
-  /** The last read that was asked for. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Settles when all reads so far have asked the source, or need not. */
+  #asked: Promise<unknown> = Promise.resolve()
 
   constructor(
     private readonly source: ByteSource,
@@ -80,11 +80,25 @@ class CachedFile implements ByteSource {
     return this.source.sequential?.() ?? false
   }
 
-  /** Reads of the network keep the order in which they were asked for where the source knows no other. */
-  read(begin: number, end: number, signal?: AbortSignal, into = new Uint8Array(end - begin)): Promise<Uint8Array> {
-    const reading = this.#read(begin, end, signal, into, this.#turn)
-    this.#turn = reading.catch(() => undefined)
-    return reading
+  /** Reads of the network keep the order in which they were asked for. */
+  read(
+    begin: number,
+    end: number,
+    signal?: AbortSignal,
+    into = new Uint8Array(end - begin),
+    until?: number,
+  ): Promise<Uint8Array> {
+    const before = this.#asked
+    let asked = (): void => undefined
+    const own = new Promise<void>((resolve) => (asked = resolve))
+    this.#asked = before.then(() => own)
+    const fromSource = async (room: Uint8Array): Promise<Uint8Array> => {
+      await before
+      const reading = this.source.read(begin, end, signal, room, until)
+      asked()
+      return reading
+    }
+    return this.#read(begin, end, signal, into, fromSource).finally(asked)
   }
 
   async #read(
@@ -92,7 +106,7 @@ class CachedFile implements ByteSource {
     end: number,
     signal: AbortSignal | undefined,
     into: Uint8Array,
-    turn: Promise<unknown>,
+    fromSource: (room: Uint8Array) => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     const { size, prefix } = await this.#identify(signal)
     if (end > size) throw truncated(this.name, end, size)
@@ -108,8 +122,7 @@ class CachedFile implements ByteSource {
     }
     if (room.length === 0) room = new Uint8Array(most).subarray(0, end - begin) // it was moved to be hashed, and is damaged
     await this.#confirm(signal)
-    if (this.sequential()) await turn
-    const bytes = await this.source.read(begin, end, signal, room)
+    const bytes = await fromSource(room)
     // Awaited, as the reader's buffer is filled anew when this one is consumed. Other reads go on meanwhile.
     return this.keeper.put(key, bytes, bytes.buffer === room.buffer)
   }

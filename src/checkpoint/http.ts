@@ -6,23 +6,16 @@
  * Cross-origin, Content-Range and ETag are visible only when the server exposes them: what is visible is checked.
  * One closed range `bytes=a-b` is a CORS-safelisted header (Fetch standard, 2.2.2), so it needs no preflight.
  */
-import { contentRange, cutOff, encodingOf, noRanges, Passing, rangeProblem, validators } from './http-answer.js'
-import type { Head, Known } from './http-answer.js'
+import { contentRange, cutOff, encodingOf, validators, type Head } from './http-answer.js'
 import { ask, remoteFile, retried, type Patience, type RemoteFile, type Send } from './http-ask.js'
+import { readRange, type Asked, type Range } from './http-range.js'
 import { truncated } from './memory.js'
 import type { ByteSource } from './types.js'
 
 export { byFetch } from './http-ask.js'
 
-/** A try that brought so many bytes before it broke was worth it, and does not count as one. */
-const WORTH = 2 ** 20
-/** Of larger files the browser's own cache gets nothing: what is kept would be kept twice, at a third of a load's time. */
-const LARGE_FILE = 2 ** 26
-
 /** What the first answer told. `whole` is the file of a server that ignored Range. */
-interface Probe extends Known {
-  /** The strong ETag, where If-Range may be sent. */
-  readonly ifRange: string | null
+interface Probe extends Asked {
   readonly whole?: ByteSource
 }
 
@@ -30,6 +23,9 @@ export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSour
   const file = remoteFile(url, send, patience)
   const { name } = file
   let probed: Probe | undefined
+  /** The answer that the last read left off in. */
+  let open: Range | undefined
+  let turn: Promise<unknown> = Promise.resolve()
   const probe = async (signal?: AbortSignal): Promise<Probe> => {
     if (probed) return probed
     const found = await retried(file, signal, () => probeFile(file, signal))
@@ -38,14 +34,32 @@ export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSour
   return {
     name,
     size: async (signal) => (await probe(signal)).size,
-    async read(begin, end, signal, into = new Uint8Array(end - begin)) {
+    async read(begin, end, signal, into = new Uint8Array(end - begin), until) {
       const known = await probe(signal)
       if (end > known.size) throw truncated(name, end, known.size)
       if (known.whole) return known.whole.read(begin, end, signal, into)
-      return readRange(file, known, begin, into.subarray(0, end - begin), signal)
+      const bytes = into.subarray(0, end - begin)
+      const fill = (until?: number, from?: Range) => readRange(file, known, begin, bytes, signal, until, from)
+      if (until === undefined || file.send.parallel) {
+        await fill()
+        return bytes
+      }
+      const mine = turn.then(async () => {
+        const from = open?.at === begin ? open : undefined
+        if (!from) open?.answer.close()
+        open = undefined
+        open = await fill(until, from)
+      })
+      turn = mine.catch(() => undefined)
+      await mine
+      return bytes
     },
     sequential: () => probed?.whole?.sequential?.() ?? false,
-    close: async () => probed?.whole?.close?.(),
+    async close() {
+      open?.answer.close()
+      open = undefined
+      await probed?.whole?.close?.()
+    },
     async version(signal) {
       const { etag, modified, size } = await probe(signal)
       return etag?.startsWith('"') ? etag : modified && `${modified}/${size}`
@@ -85,61 +99,4 @@ async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe>
 function mayAskIfRange(response: Head, url: URL): boolean {
   const page = (globalThis as { location?: Location }).location
   return !page || new URL(response.url || url).origin === page.origin
-}
-
-/**
- * Fills `bytes` with the file from `begin`. What breaks off is continued, not begun anew: the next answer must be of the
- * same content as far as can be seen, like that of any other range.
- */
-async function readRange(
-  file: RemoteFile,
-  known: Probe,
-  begin: number,
-  bytes: Uint8Array,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  let got = 0
-  const attempt = async (): Promise<void> => {
-    const before = got
-    try {
-      for await (const piece of pieces(file, known, begin + got, bytes.subarray(got), signal)) {
-        if (piece.buffer !== bytes.buffer) bytes.set(piece, got) // else it lies where it belongs
-        got += piece.length
-      }
-    } catch (error) {
-      if (!(error instanceof Passing) || got - before < WORTH) throw error
-    }
-  }
-  while (got < bytes.length) await retried(file, signal, attempt)
-  return bytes
-}
-
-/** The body of one answer, which must be the bytes from `begin` that fill `room`, and no others. They may lie there by then. */
-async function* pieces(
-  file: RemoteFile,
-  known: Probe,
-  begin: number,
-  room: Uint8Array,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array, void> {
-  const end = begin + room.length
-  const cache = known.size > LARGE_FILE ? 'no-store' : 'default'
-  const answer = await ask(file, `bytes=${begin}-${end - 1}`, signal, known.ifRange, cache)
-  try {
-    const problem = rangeProblem(answer.response, begin, end, known, file.name)
-    if (problem) throw problem
-    answer.fill(room)
-    let at = begin
-    for (let piece = await answer.next(signal); piece; piece = await answer.next(signal)) {
-      at += piece.length
-      if (at > end) {
-        const what = `the server sent more than the ${end - begin} bytes from ${begin} that were asked for`
-        throw noRanges(file.name, what)
-      }
-      yield piece
-    }
-    if (at < end) throw cutOff(file.name, end, at)
-  } finally {
-    answer.close()
-  }
 }

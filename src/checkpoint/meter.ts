@@ -11,8 +11,8 @@ export function metered(source: ByteSource, meter: Meter): ByteSource {
   return {
     name: source.name,
     size: (signal) => source.size(signal),
-    async read(begin, end, signal, into) {
-      const bytes = await source.read(begin, end, signal, into)
+    async read(...of) {
+      const bytes = await source.read(...of)
       meter.bytes += bytes.length
       return bytes
     },

@@ -106,11 +106,13 @@ export async function streamTensors(
     const source = read && sources.get(read.file)
     if (!source) return
     inFlight++
+    let until = read.end // the next gap
+    for (const next of reads) if (next.file === read.file && next.begin === until) until = next.end
     const arrived = (): void => {
       inFlight--
       startNext()
     }
-    const checked = readChecked(read, source, into, check, stopOrCaller, arrived)
+    const checked = readChecked(read, until, source, into, check, stopOrCaller, arrived)
     checked.catch(() => undefined) // reported when its turn comes, not as an unhandled rejection before
     ahead.push([read, checked])
     startNext()
@@ -167,6 +169,7 @@ interface Checked {
  */
 async function readChecked(
   read: Read,
+  until: number,
   source: ByteSource,
   into: Uint8Array,
   check: StreamOptions['check'],
@@ -174,7 +177,7 @@ async function readChecked(
   arrived: () => void,
 ): Promise<Checked> {
   for (let tries = 1; ; tries++) {
-    let bytes = await source.read(read.begin, read.end, signal, into)
+    let bytes = await source.read(read.begin, read.end, signal, into, until)
     if (tries === 1) arrived()
     let refused: SovitError | null = null
     into = where(bytes, into)

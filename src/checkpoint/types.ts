@@ -39,9 +39,10 @@ export interface ByteSource {
   size(signal?: AbortSignal): Promise<number>
   /**
    * Exactly the bytes [begin, end), or an error. They may lie in `into` (at least as long), which saves an allocation; where
-   * `into` is empty afterwards, its memory moved, and is the buffer of these bytes.
+   * `into` is empty afterwards, its memory moved, and is the buffer of these bytes. `until`: where the last of those reads ends
+   * that are asked for next, each from where the one before it ended, so that a network may be asked once for all.
    */
-  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
+  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array, until?: number): Promise<Uint8Array>
   /**
    * An identity of the content, for caches: the strong ETag, else Last-Modified with the size; null when the server lets
    * neither be seen. Other content has another version.

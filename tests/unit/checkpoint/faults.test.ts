@@ -96,7 +96,7 @@ const gzips: Handler = (_request, response) => void response.writeHead(200, { 'c
 const brokenHeader = Uint8Array.from(shard)
 brokenHeader[12] = 0xff
 const brokenWeight = Uint8Array.from(shard)
-brokenWeight[header.length + 9 * MiB] = ~(shard[header.length + 9 * MiB] ?? 0)
+brokenWeight[header.length + 3 * MiB] = ~(shard[header.length + 3 * MiB] ?? 0) // of the first read
 const flips = files({ '/two.safetensors': brokenWeight }, tags)
 const hashes = Array.from({ length: 20 }, (_, i) => sha256(weights.subarray(i * PIECE, (i + 1) * PIECE)))
 const manifest: WeightManifest = { format: 'sovit-manifest-1', pieceBytes: PIECE, tensors: { w: hashes } }
@@ -127,7 +127,7 @@ const CASES: readonly Case[] = [
   { name: 'resets always', at: 2, faults: [resets], ends: 'NETWORK', most: 8, words: ['3 tries'] },
   { name: 'resets at once', at: 0, faults: [(request) => request.destroy()], ends: 'NETWORK', most: 3 },
   { name: 'flips a byte of the header', at: 1, faults: [files({ '/two.safetensors': brokenHeader })], ends: 'BAD_SAFETENSORS', most: 2 },
-  { name: 'flips a byte of a tensor once', at: 2, faults: [flips, flips, good], ends: 'same bytes', most: 5 },
+  { name: 'flips a byte of a tensor once', at: 2, faults: [flips, good], ends: 'same bytes', most: 5 },
   { name: 'flips a byte of a tensor always', at: 2, faults: [flips], ends: 'BAD_WEIGHTS', most: 5, words: ['(w)', 'manifest'] },
   { name: 'lies in Content-Range', at: 2, faults: [shifted], ends: 'NETWORK', most: 4, words: ['asked for the bytes'] },
   { name: 'hides Content-Range', at: 0, faults: [withHeaders({ 'content-range': undefined })], ends: 'same bytes', most: 5 },
