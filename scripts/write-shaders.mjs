@@ -6,8 +6,8 @@ import process from 'node:process'
 /** Without what a pattern leaves at its first places: `row + 0u`, `part + 0u * PARTS`, `1u * LANES`, and the brackets around them. */
 const tidy = (text) =>
   text
-    .replace(/ \+ 0u( \* \w+|\b(?! \*))/g, '')
-    .replace(/\b1u \* (?=\w)/g, '')
+    .replace(/ \+ 0u\b( \* \w+)*(?! [*/%&<>])/g, '')
+    .replace(/(?<![*/%] )\b1u \* (?=\w)/g, '')
     .replace(/(?<![\w>]|if )\((\w+)\)/g, '$1')
 
 /** @param {Record<string, string>} files texts by their names */

@@ -124,6 +124,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     s70,
   );
   for (var i = 0u; i < 8u; i++) {
-    store(row + i / 1u, n4 + i % LANES, sums[i]);
+    store(row + i / 1u, n4 + i % 1u * LANES, sums[i]);
   }
 }
