@@ -27,8 +27,8 @@ export interface Send {
     cache?: RequestCache,
   ): Promise<{ readonly head: Head; readonly pieces: Pieces | null }>
   /**
-   * Whether each request has a connection of its own, so that several are faster than one. Browsers' share one (HTTP/2), and to ask
-   * costs them 3 ms of processors: a tower in 5 requests instead of 70 loads in an eighth less time from a server of the same machine.
+   * Whether each request has a connection of its own, so that several are faster than one. Browsers' share one (HTTP/2), and each
+   * costs them 3 ms of processors.
    */
   readonly parallel?: boolean
 }
