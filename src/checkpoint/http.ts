@@ -19,13 +19,23 @@ interface Probe extends Asked {
   readonly whole?: ByteSource
 }
 
+/** Reads that share an answer, one after another. What follows them asks for its own meanwhile. */
+interface Run {
+  /** Where the last of its reads so far ends, and where the answer does. */
+  next: number
+  readonly end: number
+  /** The answer, when those reads have been. */
+  turn: Promise<Range | undefined>
+}
+
+/** No read goes on with it any more. */
+const leave = async (run: Run | undefined): Promise<void> => (await run?.turn)?.answer.close()
+
 export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSource {
   const file = remoteFile(url, send, patience)
   const { name } = file
   let probed: Probe | undefined
-  /** The answer that the last read left off in. */
-  let open: Range | undefined
-  let turn: Promise<unknown> = Promise.resolve()
+  let run: Run | undefined
   const probe = async (signal?: AbortSignal): Promise<Probe> => {
     if (probed) return probed
     const found = await retried(file, signal, () => probeFile(file, signal))
@@ -39,25 +49,25 @@ export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSour
       if (end > known.size) throw truncated(name, end, known.size)
       if (known.whole) return known.whole.read(begin, end, signal, into)
       const bytes = into.subarray(0, end - begin)
-      const fill = (until?: number, from?: Range) => readRange(file, known, begin, bytes, signal, until, from)
       if (until === undefined || file.send.parallel) {
-        await fill()
+        await readRange(file, known, begin, bytes, signal)
         return bytes
       }
-      const mine = turn.then(async () => {
-        const from = open?.at === begin ? open : undefined
-        if (!from) open?.answer.close()
-        open = undefined
-        open = await fill(until, from)
-      })
-      turn = mine.catch(() => undefined)
+      if (run?.next !== begin || end > run.end) {
+        void leave(run)
+        run = { next: begin, end: until, turn: Promise.resolve(undefined) }
+      }
+      const own = run
+      own.next = end
+      const mine = own.turn.then((from) => readRange(file, known, begin, bytes, signal, own.end, from))
+      own.turn = mine.catch(() => undefined)
       await mine
       return bytes
     },
     sequential: () => probed?.whole?.sequential?.() ?? false,
     async close() {
-      open?.answer.close()
-      open = undefined
+      await leave(run)
+      run = undefined
       await probed?.whole?.close?.()
     },
     async version(signal) {

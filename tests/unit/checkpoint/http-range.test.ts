@@ -64,6 +64,22 @@ describe('one answer', () => {
     await file.close?.()
   })
 
+  it('keeps nobody waiting who reads on behind it', async () => {
+    let asked = (): void => undefined
+    const isAsked = new Promise<void>((resolve) => (asked = resolve))
+    const file = await source((request, response) => {
+      const { begin = 0, end = 0 } = rangeOf(request, bytes.length) ?? {}
+      if (begin === 2 * READ) asked()
+      if (begin > 0 || end === 1) return good(request, response)
+      response.writeHead(206, { 'content-range': `bytes ${begin}-${end - 1}/${bytes.length}` })
+      response.write(bytes.subarray(begin, READ))
+      void isAsked.then(() => response.end(bytes.subarray(READ, end)))
+    })
+    const all = [read(file, 0, 2 * READ), read(file, 1, 2 * READ), read(file, 2, 4 * READ), read(file, 3, 4 * READ)]
+    expect(await Promise.all(all)).toEqual([0, 1, 2, 3].map(part))
+    expect(ranges().sort()).toEqual([from(0, 2 * READ), from(2 * READ, 4 * READ)])
+  })
+
   it('is not left by a read that stands alone', async () => {
     const file = await source()
     expect(await read(file, 0)).toEqual(part(0))
