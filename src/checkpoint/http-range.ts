@@ -45,9 +45,14 @@ export async function readRange(
       range ??= await askRange(file, known, begin + got, until, signal)
       range.answer.fill(bytes.subarray(got))
       while (got < bytes.length) {
-        const piece = await take(file, range, bytes.length - got, signal)
-        if (piece.buffer !== bytes.buffer) bytes.set(piece, got) // else it lies where it belongs
-        got += piece.length
+        const piece = range.rest.length > 0 ? range.rest : await range.answer.next(signal)
+        if (!piece) throw cutOff(file.name, range.end, range.at)
+        if (range.at + piece.length > range.end) throw tooMuch(file, range)
+        const taken = piece.subarray(0, bytes.length - got)
+        if (taken.buffer !== bytes.buffer) bytes.set(taken, got) // else it lies where it belongs
+        got += taken.length
+        range.at += taken.length
+        range.rest = piece.subarray(taken.length)
       }
       if (range.at < range.end) return
       if (await range.answer.next(signal)) throw tooMuch(file, range)
@@ -76,22 +81,6 @@ async function askRange(
   if (!problem) return { answer, begin, end, at: begin, rest: new Uint8Array(0) }
   answer.close()
   throw problem
-}
-
-/** The next bytes of an answer: one at least, and `most` at most. */
-async function take(
-  file: RemoteFile,
-  range: Range,
-  most: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const piece = range.rest.length > 0 ? range.rest : await range.answer.next(signal)
-  if (!piece) throw cutOff(file.name, range.end, range.at)
-  if (range.at + piece.length > range.end) throw tooMuch(file, range)
-  const taken = piece.subarray(0, most)
-  range.rest = piece.subarray(taken.length)
-  range.at += taken.length
-  return taken
 }
 
 function tooMuch({ name }: RemoteFile, { begin, end }: Range): Error {
