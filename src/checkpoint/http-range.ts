@@ -1,4 +1,4 @@
-/** Ranges of a file: one for each read, or one for all reads that follow each other. */
+/** Ranges of a file: of one read each, or of some that follow each other. */
 import { cutOff, noRanges, Passing, rangeProblem, type Known } from './http-answer.js'
 import { ask, retried, type Answer, type RemoteFile } from './http-ask.js'
 

@@ -1,4 +1,4 @@
-/** Reads that follow each other: one answer for all of them where requests share a connection, one each where they do not. */
+/** Reads that follow each other: one answer where requests share a connection, and one each where they do not. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openCache } from '../../../src/checkpoint/cache.js'
 import { httpSource } from '../../../src/checkpoint/http.js'
