@@ -101,7 +101,13 @@ describe('one answer', () => {
       response.write(bytes.subarray(begin, begin + READ + 1000), () => setTimeout(() => response.destroy(), 50))
     })
     expect(await Promise.all([0, 1, 2].map((number) => read(file, number)))).toEqual([0, 1, 2].map(part))
-    expect(ranges()).toEqual([from(0), from(READ + 1000)])
+    const [first, second, ...others] = ranges()
+    expect([first, others]).toEqual([from(0), []])
+    // How much of it was read by then is for the machine to say.
+    const begin = Number.parseInt(second ?? '')
+    expect(second).toBe(from(begin))
+    expect(begin).toBeGreaterThan(0)
+    expect(begin).toBeLessThanOrEqual(READ + 1000)
   })
 
   it('that fails leaves the next read its own tries', async () => {
@@ -119,17 +125,15 @@ describe('one answer', () => {
   })
 
   it('is left by a read that is aborted', async () => {
+    const stop = new AbortController()
     const ended = vi.fn()
     const file = await source((request, response) => {
       if (request.headers.range === 'bytes=0-0') return good(request, response)
-      response.writeHead(206, { 'content-range': `bytes 0-${bytes.length - 1}/${bytes.length}` })
-      response.write(bytes.subarray(0, 1000))
       response.on('close', ended)
+      response.writeHead(206, { 'content-range': `bytes 0-${bytes.length - 1}/${bytes.length}` })
+      response.write(bytes.subarray(0, 1000), () => stop.abort())
     })
-    const stop = new AbortController()
-    const reading = file.read(0, READ, stop.signal, undefined, bytes.length)
-    setTimeout(() => stop.abort(), 50)
-    await expect(reading).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(file.read(0, READ, stop.signal, undefined, bytes.length)).rejects.toMatchObject({ code: 'ABORTED' })
     await vi.waitFor(() => expect(ended).toHaveBeenCalled())
   })
 
