@@ -25,11 +25,11 @@ export interface KernelTraits {
   readonly invocations: number
 }
 
-/** The kernels of one device: for each operation those it may run. Equal ones are the same object, compiled once. */
+/** The kernels of one device: for each operation those it may run. Those of equal specs are the same objects, made and compiled once. */
 export class KernelCatalog {
   readonly #traits: KernelTraits
   readonly #family: KernelFamily
-  readonly #known: Alternatives[] = []
+  readonly #known: { readonly make: unknown; readonly spec: object; readonly alternatives: Alternatives }[] = []
 
   static async open(traits: KernelTraits): Promise<KernelCatalog> {
     return new KernelCatalog(traits, await kernelFamily(traits))
@@ -40,46 +40,44 @@ export class KernelCatalog {
     this.#family = family
   }
 
-  /** A kernel that exists in one form only. */
-  only(kernel: Kernel): Alternatives {
-    return this.#share([kernel])
-  }
-
   matmul(spec: MatmulSpec): Alternatives {
-    return this.#share(this.#family.matmul(spec))
+    return this.of(this.#family.matmul, spec)
   }
 
   attention(spec: AttentionSpec): Alternatives {
-    return this.#share(this.#family.attention(spec))
+    return this.of(this.#family.attention, spec)
   }
 
   patchEmbed(spec: PatchEmbedSpec): Alternatives {
-    return this.#share(this.#family.patchEmbed(spec))
+    return this.of(this.#family.patchEmbed, spec)
   }
 
   layerNorm(spec: LayerNormSpec): Alternatives {
-    return this.only(layerNorm(spec))
+    return this.of(layerNorm, spec)
+  }
+
+  /** What `make` makes, of one form or several. A layer has the kernels of the one before. */
+  of<S extends object>(make: (spec: S) => Kernel | readonly Kernel[], spec: S): Alternatives {
+    const known = this.#known.find((one) => one.make === make && equal(one.spec, spec))
+    if (known) return known.alternatives
+    const alternatives = this.#fitting([make(spec)].flat())
+    this.#known.push({ make, spec, alternatives })
+    return alternatives
   }
 
   /** Drops what the device has no room for, unless nothing is left: then compiling says what is missing. */
-  #share(kernels: readonly Kernel[]): Alternatives {
+  #fitting(kernels: readonly Kernel[]): Alternatives {
     const { workgroupBytes, invocations } = this.#traits
     const fit = kernels.filter((one) => one.workgroupBytes <= workgroupBytes && one.invocations <= invocations)
     const [first, ...others] = fit.length > 0 ? fit : kernels
     if (!first) throw new SovitError('SHADER', 'There is no kernel for this step.')
-    const known = this.#known.find(([one]) => isSame(one, first))
-    if (known) return known
-    const fresh: Alternatives = [first, ...others]
-    this.#known.push(fresh)
-    return fresh
+    return [first, ...others]
   }
 }
 
-function isSame(a: Kernel, b: Kernel): boolean {
-  return a.code === b.code && String(a.sizes) === String(b.sizes) && equal(a.dims, b.dims)
-}
-
-function equal(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  const names = Object.keys(a)
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+/** Specs hold numbers and words. */
+function equal(a: object, b: object): boolean {
+  const entries = Object.entries(a)
+  const others = new Map<string, unknown>(Object.entries(b))
+  return entries.length === others.size && entries.every(([name, value]) => others.get(name) === value)
 }

@@ -8,9 +8,9 @@ import type { MatrixShape } from './types.js'
 
 /** What a kind of device runs for each operation that comes in several forms: kernels of the same bits, best guess first. */
 export interface KernelFamily {
-  matmul(spec: MatmulSpec): readonly Kernel[]
-  attention(spec: AttentionSpec): readonly Kernel[]
-  patchEmbed(spec: PatchEmbedSpec): readonly Kernel[]
+  readonly matmul: (spec: MatmulSpec) => readonly Kernel[]
+  readonly attention: (spec: AttentionSpec) => readonly Kernel[]
+  readonly patchEmbed: (spec: PatchEmbedSpec) => readonly Kernel[]
 }
 
 const gpu: KernelFamily = {

@@ -19,7 +19,7 @@ export function planHead(step: HeadStep, planner: StepPlanner): Specialised {
       const queries = planner.shapeOf(q).rows.times
       const groups = planner.table({ kind: 'groups', rows: planner.shapeOf(k).rows })
       const operands = { q: planner.value(q), k: planner.value(k), v: planner.value(v), groups }
-      return { alternatives: planner.only(crossAttention({ heads, headSize, queries, type })), operands }
+      return { alternatives: planner.only(crossAttention, { heads, headSize, queries, type }), operands }
     }
     case 'interpolate': {
       const table = planner.weights.matrix([step.table])
@@ -27,21 +27,21 @@ export function planHead(step: HeadStep, planner: StepPlanner): Specialised {
       const places = planner.table({ kind: 'places' })
       const axes = planner.table({ kind: 'axes' })
       const operands = { table, places, axes, taps: planner.table({ kind: 'taps' }) }
-      const kernel = interpolatePositions({ C, S, table: planner.weights.format(table) })
-      return { alternatives: planner.only(kernel), operands }
+      const spec = { C, S, table: planner.weights.format(table) }
+      return { alternatives: planner.only(interpolatePositions, spec), operands }
     }
     case 'sincos': {
       const table = planner.table({ kind: 'sines', columns: C })
       const temporal = planner.table({ kind: 'frames', columns: C })
       const coordinates = planner.table({ kind: 'coordinates' })
       const operands = { x: planner.value(step.x), table, temporal, coordinates }
-      return { alternatives: planner.only(addSincos({ C, type })), operands }
+      return { alternatives: planner.only(addSincos, { C, type }), operands }
     }
     case 'windows': {
       const order = planner.table({ kind: 'order', rows: planner.shapeOf(step.x).rows })
-      return { alternatives: planner.only(gatherRows({ C, type })), operands: { x: planner.value(step.x), order } }
+      return { alternatives: planner.only(gatherRows, { C, type }), operands: { x: planner.value(step.x), order } }
     }
     case 'mean':
-      return { alternatives: planner.only(meanRows({ C })), operands: { x: planner.value(step.x) } }
+      return { alternatives: planner.only(meanRows, { C }), operands: { x: planner.value(step.x) } }
   }
 }

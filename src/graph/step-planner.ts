@@ -142,8 +142,8 @@ export class StepPlanner {
     })
   }
 
-  only(kernel: Kernel): Alternatives {
-    return this.#choices.kernels.only(kernel)
+  only<S extends object>(make: (spec: S) => Kernel, spec: S): Alternatives {
+    return this.#choices.kernels.of(make, spec)
   }
 
   /** Where a value lies: in the arena, or, what is learned, among the weights. */
