@@ -15,33 +15,20 @@ export function decodeUtf8(bytes: Uint8Array): string {
  */
 export function duplicateKey(json: string): string | null {
   const open: (Set<string> | null)[] = []
-  for (let i = 0; i < json.length; i++) {
-    const c = json[i]
-    if (c === '{') open.push(new Set())
-    else if (c === '[') open.push(null)
-    else if (c === '}' || c === ']') open.pop()
-    else if (c === '"') {
-      const end = stringEnd(json, i)
+  let begin = -1 // of the string that is not at its end
+  for (const { 0: token, index } of json.matchAll(/\\.|"\s*:?|[[\]{}]/g)) {
+    if (token.startsWith('"')) {
       const keys = open.at(-1)
-      if (keys && followedByColon(json, end)) {
-        const key = JSON.parse(json.slice(i, end)) as string
+      if (keys && begin >= 0 && token.endsWith(':')) {
+        const key = JSON.parse(json.slice(begin, index + 1)) as string
         if (keys.has(key)) return key
         keys.add(key)
       }
-      i = end - 1
-    }
+      begin = begin < 0 ? index : -1
+    } else if (begin >= 0) continue
+    else if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(null)
+    else open.pop()
   }
   return null
-}
-
-/** Index behind the string that begins at `i`. */
-function stringEnd(json: string, i: number): number {
-  let end = i + 1
-  while (json[end] !== '"') end += json[end] === '\\' ? 2 : 1
-  return end + 1
-}
-
-function followedByColon(json: string, i: number): boolean {
-  while (json[i] === ' ' || json[i] === '\n' || json[i] === '\r' || json[i] === '\t') i++
-  return json[i] === ':'
 }
