@@ -19,19 +19,12 @@ const BACKOFF_MS = 500
  * One request, with its redirects followed: a client of http. `stop` frees the connection at any time. `cache` is that of
  * `fetch`.
  */
-export interface Send {
-  (
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    stop: AbortSignal,
-    cache?: RequestCache,
-  ): Promise<{ readonly head: Head; readonly pieces: Pieces | null }>
-  /**
-   * Whether each request has a connection of its own, so that several are faster than one. Browsers' share one (HTTP/2), and each
-   * costs them 3 ms of processors.
-   */
-  readonly parallel?: boolean
-}
+export type Send = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+  cache?: RequestCache,
+) => Promise<{ readonly head: Head; readonly pieces: Pieces | null }>
 
 export interface RemoteFile {
   readonly url: URL

@@ -34,7 +34,7 @@ const nodeModule = async <T>(name: string): Promise<T> =>
 export function nodeClient(settings: HubSettings = process.env): Send {
   if (!isNodesOwn(globalThis.fetch)) return byFetch(hubFetch(settings))
   const client: Client = { sockets: new Sockets(), plain: new Set() }
-  const send: Send = async (asked, headers, stop) => {
+  return async (asked, headers, stop) => {
     const { url, authorization } = atHub(asked.href, settings)
     const { reply, at, redirected } = await follow(client, new URL(url), { ...headers, authorization }, stop)
     const { status, pieces } = reply
@@ -44,7 +44,6 @@ export function nodeClient(settings: HubSettings = process.env): Send {
     }
     return { head: { status, headers: named, url: at.href, redirected }, pieces }
   }
-  return Object.assign(send, { parallel: true })
 }
 
 /** Programs replace `fetch`, or what sends its requests, to send them elsewhere. */

@@ -116,7 +116,7 @@ class Connection {
       this.#room = this.#room.subarray(length)
       if (buffer === own) this.#told()
       else if (!before) setImmediate(() => this.#told()) // of all that comes at one time
-      return buffer !== own // false pauses the socket
+      return buffer !== own && this.#room.length > 0 // false pauses the socket, until what follows has room
     }
     const buffer = (): Uint8Array => (this.#room.length > 0 ? this.#room : own)
     this.#socket = opened(url, agent, { buffer: buffer, callback })

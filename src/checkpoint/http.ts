@@ -49,7 +49,7 @@ export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSour
       if (end > known.size) throw truncated(name, end, known.size)
       if (known.whole) return known.whole.read(begin, end, signal, into)
       const bytes = into.subarray(0, end - begin)
-      if (until === undefined || file.send.parallel) {
+      if (until === undefined) {
         await readRange(file, known, begin, bytes, signal)
         return bytes
       }
