@@ -21,8 +21,10 @@ export async function openInFolder(
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
   if (place.weights) return openFile(place.name, () => readConfig(place, meter, signal), place.weights, meter, signal)
-  const config = await readConfig(place, meter, signal)
-  const beside = () => Promise.resolve(config)
+  // While it is looked for weights: on the way to the first of them, each answer that is waited for is seen.
+  const config = readConfig(place, meter, signal)
+  config.catch(() => undefined) // heard of where it is needed
+  const beside = () => config
   const { folder } = place
   const whole = place.index ? null : await folder.find(WEIGHTS, signal)
   if (whole) return openFile(place.name, beside, whole, meter, signal)
@@ -36,7 +38,7 @@ export async function openInFolder(
 
 async function openSharded(
   name: string,
-  config: JsonObject | null,
+  config: Promise<JsonObject | null>,
   index: ByteSource,
   folder: Folder,
   meter: Meter,
@@ -55,7 +57,7 @@ async function openSharded(
     const shard = shards.get(file)
     if (shard) shardOf.set(tensor, shard)
   }
-  return new OpenCheckpoint(name, config, new Map(), [...shards.values()], shardOf, meter)
+  return new OpenCheckpoint(name, await config, new Map(), [...shards.values()], shardOf, meter)
 }
 
 /** config.json beside the weights, or null. Beside a single file its absence, or a refusal to tell, is fine. */

@@ -130,9 +130,9 @@ describe('every kind of source', () => {
   })
 
   it('shows HF_TOKEN to HF_ENDPOINT, when no fetch is given', async () => {
-    const tokens: (string | undefined)[] = []
+    const shown = new Set<string>()
     const server = await serve((request, response) => {
-      tokens.push(request.headers.authorization)
+      shown.add(`${request.headers.host?.split(':')[0]}: ${request.headers.authorization}`)
       response.writeHead(401).end()
     })
     vi.stubEnv('HF_TOKEN', 'secret')
@@ -140,7 +140,7 @@ describe('every kind of source', () => {
     try {
       await expectError(openCheckpoint('o/r'), 'ACCESS_DENIED', 'HF_TOKEN')
       await expectError(openCheckpoint(`${server.url.replace('127.0.0.1', 'localhost')}/o/r/`), 'ACCESS_DENIED')
-      expect(tokens).toEqual(['Bearer secret', undefined])
+      expect([...shown]).toEqual(['127.0.0.1: Bearer secret', 'localhost: undefined'])
     } finally {
       vi.unstubAllEnvs()
       await server.close()
@@ -167,6 +167,20 @@ describe('what is read', () => {
     expect(before).toBe(single.length + text(config).length)
     await contents(checkpoint, ['a', 'b'])
     expect(checkpoint.fetchedBytes - before).toBe(a.length + b.length)
+  })
+
+  it('of a folder: config.json while weights are looked for', async () => {
+    const answer = files(Object.fromEntries(Object.entries(shardFolder).map(([name, bytes]) => [`/m/${name}`, bytes])))
+    let tell: (() => void) | undefined
+    const indexIsRead = new Promise<void>((resolve) => (tell = resolve))
+    server = await serve((request, response) => {
+      const isConfig = request.url?.endsWith('config.json')
+      if (request.url?.endsWith('index.json')) response.on('finish', () => tell?.())
+      // Whoever waits for it before he asks for others waits for ever.
+      if (isConfig) void indexIsRead.then(() => answer(request, response))
+      else answer(request, response)
+    })
+    expect((await openCheckpoint(`${server.url}/m/`)).config).toEqual(config)
   })
 
   it('of a file that records its config: nothing beside it', async () => {
