@@ -1,5 +1,5 @@
 /** One request at a time: asking, waiting for bytes under a watchdog, and trying again what may succeed later. */
-import { throwIfAborted, unlessAborted } from '../errors.js'
+import { throwIfAborted } from '../errors.js'
 import { pause } from './abort.js'
 import { Passing, refusal, TRIES, type Head } from './http-answer.js'
 import { piecesOf, type Pieces } from './pieces.js'
@@ -101,7 +101,7 @@ async function exchange(
   }
   const watched = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
     try {
-      return await unlessAborted(idle.watch(work), signal, what)
+      return await idle.watch(work, signal)
     } catch (cause) {
       close()
       throwIfAborted(signal, what)
@@ -126,20 +126,29 @@ async function exchange(
 }
 
 /**
- * Barks when somebody waits for longer than `ms`. One timer for all waits: a body comes in thousands of pieces. (Of a race
- * with one promise for all of them, that promise would hold every piece.)
+ * Barks when somebody waits for longer than `ms`, or is aborted. One timer and one listener for all waits: a body comes in thousands of
+ * pieces. (Of a race with one promise for all of them, that promise would hold every piece.)
  */
 function watchdog(ms: number) {
   let since = Infinity
-  let bark: ((error: Error) => void) | undefined
+  let bark: ((error?: Error) => void) | undefined
+  let heard: AbortSignal | undefined
+  const aborted = (): void => bark?.()
+  const hear = (signal: AbortSignal | undefined): void => {
+    if (signal === heard) return
+    heard?.removeEventListener('abort', aborted)
+    heard = signal
+    signal?.addEventListener('abort', aborted)
+  }
   const look = (): void => {
     if (performance.now() - since >= ms) bark?.(new Error(`no byte came for ${ms / 1000} s`))
     else timer = setTimeout(look, ms / 4)
   }
   let timer = setTimeout(look, ms)
   return {
-    watch: <T>(work: Promise<T>): Promise<T> =>
+    watch: <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> =>
       new Promise<T>((resolve, reject) => {
+        hear(signal)
         since = performance.now()
         bark = reject
         work.then(resolve, reject)
@@ -148,7 +157,10 @@ function watchdog(ms: number) {
       since = Infinity
       bark = undefined
     },
-    end: (): void => clearTimeout(timer),
+    end(): void {
+      clearTimeout(timer)
+      hear(undefined)
+    },
   }
 }
 

@@ -130,12 +130,16 @@ export async function streamTensors(
       file = read.file
       const what = `Reading ${read.file}`
       const { bytes, into } = await unlessAborted(checked, signal, what)
-      for (const chunk of chunksOf(read, bytes)) {
-        throwIfAborted(signal, what)
-        await unlessAborted(Promise.resolve(consume(chunk)), signal, what)
-        loaded += chunk.bytes.length
-        report()
+      const consumeAll = async (): Promise<void> => {
+        for (const chunk of chunksOf(read, bytes)) {
+          await consume(chunk)
+          throwIfAborted(signal, what)
+          loaded += chunk.bytes.length
+          report()
+        }
       }
+      throwIfAborted(signal, what)
+      await unlessAborted(consumeAll(), signal, what)
       if (reads.length > 0) free.push(into)
       // At the end, when the device holds most, it would wait to be collected.
       else giveBack(into.buffer)
