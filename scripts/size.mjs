@@ -8,9 +8,9 @@ import { build } from 'vite'
  * Files of dist/ that are imported dynamically by the first load of an address with heads, on a GPU in f32, and by an encode
  * of pixel values. tests/e2e/package.test.ts holds the list against what a page fetches.
  */
-export const FIRST_LOAD = ['addresses', 'http', 'folder', 'cache']
-  .concat(['config-json', 'head-config', 'packed', 'head-networks', 'heads', 'logit-scale'])
-  .concat(['tuner', 'ready', 'page-thread', 'cache-page'])
+export const FIRST_LOAD = ['addresses', 'folder', 'cache']
+  .concat(['config-json', 'head-config', 'head-networks', 'heads', 'logit-scale'])
+  .concat(['tuner', 'ready'])
 /** What no page ever downloads: Node alone asks and hashes by it. */
 const NODE_ONLY = ['http-node', 'hash-node']
 

@@ -1,5 +1,6 @@
 /** Checkpoints by address: of http(s), of the hub, or of a file or folder in Node. */
 import { SovitError } from '../errors.js'
+import { byFetch, httpSource } from './http.js'
 import { inNode } from './in-node.js'
 import type { Folder, LocateOptions, Place } from './sources.js'
 import type { ByteSource } from './types.js'
@@ -39,8 +40,7 @@ async function locateUrl(url: URL, options: LocateOptions, name = url.origin + u
     const wayOut = 'Give an http(s) address, or read it yourself and pass a Blob or an ArrayBuffer'
     throw new SovitError('BAD_OPTION', `${url.protocol} addresses cannot be read. ${wayOut}.`)
   }
-  // Files of their own: who opens files or bytes needs no network, and a page has no environment.
-  const { byFetch, httpSource } = await import('./http.js')
+  // A file of its own, as pages never need it.
   const send = inNode && !options.fetch ? (await import('./http-node.js')).nodeClient() : byFetch(options.fetch)
   const wrap = await options.remote?.()
   const open = (at: URL): ByteSource => {
@@ -66,7 +66,7 @@ function besideOthers(name: string, file: ByteSource, folder: Folder): Place {
   return name.endsWith('.index.json') ? { name, weights: null, folder, index: file } : { name, weights: file, folder }
 }
 
-/** A file of its own, as pages never need it. */
+/** Of its own, too. */
 const nodeFiles = () => import('./node-file.js')
 
 function pathFolder(path: string): Folder {

@@ -5,6 +5,7 @@
 import { chunkOf } from './cache-keys.js'
 import type { ChunkStore } from './cache-stores.js'
 import { HASH_BYTES, type Hashed } from './hash.js'
+import { pageThread } from './page-thread.js'
 
 /** The store in the folder `name`, or null where pages have no files, as in private windows of Firefox. */
 export async function pageStore(name: string): Promise<ChunkStore | null> {
@@ -28,7 +29,6 @@ function storeIn(root: FileSystemDirectoryHandle, name: string): ChunkStore {
   }
   /** Null where there is no worker: then nothing was moved. */
   const access = async (key: string, bytes: Uint8Array, hash?: string): Promise<Hashed | null> => {
-    const { pageThread } = await import('./page-thread.js') // whoever only asks what is kept needs none
     const thread = await pageThread()
     return thread?.(bytes, [[0, bytes.length]], { path: `${name}/${key}`, hash }) ?? null
   }

@@ -1,4 +1,5 @@
 import { SovitError } from '../errors.js'
+import { pageStore } from './cache-page.js'
 import { unshared } from './hash.js'
 import { inNode } from './in-node.js'
 import type { CacheOption, WeightCache } from './types.js'
@@ -40,7 +41,7 @@ export async function openStores(option: CacheOption): Promise<readonly ChunkSto
     throw new SovitError('BAD_OPTION', `cache cannot be the folder ${JSON.stringify(option)} here. Use true or false.`)
   }
   if (!inNode) {
-    const files = await (await import('./cache-page.js')).pageStore(NAME)
+    const files = await pageStore(NAME)
     try {
       const responses = responseStore(await caches.open(NAME))
       return files ? [files, responses] : [responses]

@@ -13,6 +13,7 @@
 import { SovitError, throwIfAborted } from '../errors.js'
 import { Keeper } from './cache-keeper.js'
 import { chunkOf, groupOf, isPinned, readable, textHash } from './cache-keys.js'
+import { hashing } from './hash.js'
 import { decodeUtf8, isObject } from './json.js'
 import { truncated } from './memory.js'
 import type { Meter } from './meter.js'
@@ -30,6 +31,7 @@ export async function openCache(
   { cacheOnly = false, onCacheFailure }: OpenOptions,
 ): Promise<RemoteWrapper> {
   const keeper = new Keeper(meter, cacheOnly, onCacheFailure)
+  if (!cacheOnly) void hashing().catch(() => undefined) // its thread starts while the first answers come
   keeper.stores = (await keeper.attempt(() => openStores(option))) ?? []
   return (source, url) => (keeper.stores.length > 0 || cacheOnly ? new CachedFile(source, url, keeper) : source)
 }

@@ -1,6 +1,7 @@
 import { SovitError } from '../errors.js'
 import type { Hash } from './hash-jobs.js'
 import { inNode } from './in-node.js'
+import { pageThread } from './page-thread.js'
 import { PIECE_BYTES } from './stream.js'
 
 /** A run of bytes [begin, end). */
@@ -41,7 +42,7 @@ export async function sha256(bytes: Uint8Array): Promise<string> {
  * the thread that also reads the network.)
  */
 export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movable: boolean): Promise<Hashed> {
-  const thread = (inNode ? !(bytes.buffer instanceof ArrayBuffer) : movable) && (await hashThread())
+  const thread = (inNode ? !(bytes.buffer instanceof ArrayBuffer) : movable) && (await hashing())
   if (thread) {
     const done = await thread(bytes, spans)
     if (done.failure !== undefined) throw new SovitError('WORKER', `SHA-256 failed (${done.failure}). Load again.`)
@@ -51,6 +52,6 @@ export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movab
 }
 
 /** A file of its own for each, as bytes that cannot be moved need none. */
-async function hashThread(): Promise<Hash | null> {
-  return inNode ? (await import('./hash-node.js')).nodeThread() : (await import('./page-thread.js')).pageThread()
+export async function hashing(): Promise<Hash | null> {
+  return inNode ? (await import('./hash-node.js')).nodeThread() : pageThread()
 }

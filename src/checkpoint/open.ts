@@ -14,9 +14,14 @@ import type { Checkpoint, ModelSource } from './types.js'
 export async function openCheckpoint(source: ModelSource, options: LocateOptions = {}): Promise<Checkpoint> {
   const { signal, cache = false } = options
   const meter = { bytes: 0, cached: 0 }
-  // Files of their own: local checkpoints need no cache, and a File, or bytes, nothing that lies beside others.
-  const remote = async () => (await import('./cache.js')).openCache(cache, meter, options)
-  const place = await locate(source, cache === false ? options : { ...options, remote })
-  if (place.folder) return (await import('./folder.js')).openInFolder(place, meter, signal)
+  // Files of their own: a File, or bytes, need no cache, and nothing that lies beside others. All come at one time, as a page waits
+  // for each as long as for an answer.
+  const isAddress = typeof source === 'string' || source instanceof URL
+  const caching = isAddress && cache !== false ? import('./cache.js') : null
+  const inFolder = isAddress ? import('./folder.js') : null
+  for (const file of [caching, inFolder]) file?.catch(() => undefined) // heard of where it is needed
+  const remote = caching ? async () => (await caching).openCache(cache, meter, options) : undefined
+  const place = await locate(source, { ...options, remote })
+  if (place.folder) return (await (inFolder ?? import('./folder.js'))).openInFolder(place, meter, signal)
   return openFile(place.name, () => Promise.resolve(null), place.weights, meter, signal)
 }

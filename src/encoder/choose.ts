@@ -68,10 +68,12 @@ async function planWith(
   } = gpu.device.limits
   const { software } = gpu.info
   const stretched = isStretched(positions)
-  const networks = hasHeads(config) ? await import('../model/head-networks.js') : undefined
-  const heads = networks || stretched ? await import('../graph/heads.js') : undefined
   const { subgroupMinSize: lanes } = gpu.device.adapterInfo
-  const kernels = await KernelCatalog.open({ arithmetic, software, lanes, matrix, workgroupBytes, invocations })
+  const [networks, heads, kernels] = await Promise.all([
+    hasHeads(config) ? import('../model/head-networks.js') : undefined,
+    hasHeads(config) || stretched ? import('../graph/heads.js') : undefined,
+    KernelCatalog.open({ arithmetic, software, lanes, matrix, workgroupBytes, invocations }),
+  ])
   const stored = (name: string) => weightFormat(tensors.get(name)?.dtype ?? '') ?? 'f32'
   const guess = planNetwork(sovit(config, stretched, networks), { precision, stored, kernels, bindingBytes, heads })
   const start = performance.now()

@@ -1,3 +1,4 @@
+import type * as Packed from '../checkpoint/packed.js'
 import { configOf } from '../checkpoint/recorded-config.js'
 import type { Checkpoint, TensorInfo } from '../checkpoint/types.js'
 import { SovitError } from '../errors.js'
@@ -33,16 +34,23 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
   const { names } = checkpoint
   const layout = await detectLayout(names, options.layout)
   const stated = configOf(checkpoint)
-  // Files of their own: many checkpoints have nothing of these.
-  const json = stated && (await import('../model/config-json.js')).readVisionJson(stated)
-  const timm = layout.timm ? await import('../model/timm-names.js') : null
-  const heads = await importHeads(options, names.some((name) => HEADS.test(name)) || json?.merger !== undefined)
+  // Files of their own: many checkpoints have nothing of these. All come at one time, as a page waits for each as long as for an answer.
+  const [reader, timm, named] = await Promise.all([
+    stated && import('../model/config-json.js'),
+    layout.timm ? import('../model/timm-names.js') : null,
+    importHeads(
+      options,
+      names.some((name) => HEADS.test(name)),
+    ),
+  ])
+  const json = (stated && reader?.readVisionJson(stated)) ?? null
+  const heads = named ?? (await importHeads(options, json?.merger !== undefined))
 
   const places = new Map([
     ...(timm ? timm.timmPlaces(names, layout.prefix) : towerPlaces(names, layout.prefix)),
     ...(heads?.usedHeadPlaces(names, layout, json, options.merge) ?? []),
   ])
-  const tensors = await findTensors(checkpoint, places, timm !== null || heads !== null, options.signal)
+  const tensors = await findTensors(checkpoint, places, (timm ?? heads)?.unpack, options.signal)
   const tower = resolveConfig({ tensors, json, timm: layout.timm, gelu: options.gelu, layers: options.layers })
   const config = heads ? { ...tower, ...heads.resolveHeads(tensors, json, tower, options.merge) } : tower
   const expected = storedTensors([...towerTensors(config), ...(heads?.headTensors(config) ?? [])], tensors)
@@ -92,10 +100,9 @@ async function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
 async function findTensors(
   checkpoint: Checkpoint,
   places: ReadonlyMap<string, Place>,
-  mayBePacked: boolean,
+  unpack: typeof Packed.unpack | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, TensorInfo>> {
-  const unpack = mayBePacked ? (await import('../checkpoint/packed.js')).unpack : null
   const stored = await checkpoint.describe(new Set([...places.values()].map(({ name }) => name)), signal)
   const tensors = new Map<string, TensorInfo>()
   for (const [canonical, place] of places) {

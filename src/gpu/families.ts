@@ -34,9 +34,11 @@ export async function kernelFamily(device: {
     return { ...gpu, matmul: (spec) => (spec.input === 'f16' ? fast(spec) : gpu.matmul(spec)) }
   }
   if (!device.software) return gpu
-  const { DIRECT_TILE } = await import('./kernels/matmul-direct.js')
-  const { DIRECT_PATCHES } = await import('./kernels/patch-embed-direct.js')
-  const { directVariants } = await import('./kernels/attention-direct.js')
+  const [{ DIRECT_TILE }, { DIRECT_PATCHES }, { directVariants }] = await Promise.all([
+    import('./kernels/matmul-direct.js'),
+    import('./kernels/patch-embed-direct.js'),
+    import('./kernels/attention-direct.js'),
+  ])
   const variants = directVariants(device.lanes)
   return {
     matmul: (spec) => [matmul(spec, DIRECT_TILE)],
@@ -48,9 +50,10 @@ export async function kernelFamily(device: {
 /** On matrix units; what does not fit their operands is computed as on any GPU. */
 async function matrixFamily(shape: MatrixShape | null): Promise<KernelFamily> {
   if (!shape) throw new SovitError('NO_FEATURE', 'This device has no matrix units for this precision.')
-  const { matmulMatrix, matmulMatrixFits, matmulMatrixTiles } = await import('./kernels/matmul-matrix.js')
-  const { attentionMatrix, attentionMatrixFits, attentionMatrixVariants } =
-    await import('./kernels/attention-matrix.js')
+  const [
+    { matmulMatrix, matmulMatrixFits, matmulMatrixTiles },
+    { attentionMatrix, attentionMatrixFits, attentionMatrixVariants },
+  ] = await Promise.all([import('./kernels/matmul-matrix.js'), import('./kernels/attention-matrix.js')])
   const tiles = matmulMatrixTiles(shape)
   const variants = attentionMatrixVariants(shape)
   return {
