@@ -81,7 +81,8 @@ export function httpSource(url: URL, send?: Send, patience?: Patience): ByteSour
 const rare = () => import('./http-whole.js')
 
 async function probeFile(file: RemoteFile, signal?: AbortSignal): Promise<Probe> {
-  const answer = await ask(file, 'bytes=0-0', signal)
+  // Of a byte that it has, a browser's own cache would ask the server again, before what is read next.
+  const answer = await ask(file, 'bytes=0-0', signal, undefined, 'no-store')
   try {
     const { response } = answer
     const { etag, modified } = validators(response)

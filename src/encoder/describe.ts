@@ -34,7 +34,9 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
   const { names } = checkpoint
   const layout = await detectLayout(names, options.layout)
   const stated = configOf(checkpoint)
-  // Files of their own: many checkpoints have nothing of these. All come at one time, as a page waits for each as long as for an answer.
+  const own = layout.timm ? null : towerPlaces(names, layout.prefix)
+  // Files of their own: many checkpoints have nothing of these. All come at one time, and the header of the tower's shard with them, as a
+  // page waits for each as long as for an answer.
   const [reader, timm, named] = await Promise.all([
     stated && import('../model/config-json.js'),
     layout.timm ? import('../model/timm-names.js') : null,
@@ -42,12 +44,13 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
       options,
       names.some((name) => HEADS.test(name)),
     ),
+    own && checkpoint.describe(namesOf(own), options.signal),
   ])
   const json = (stated && reader?.readVisionJson(stated)) ?? null
   const heads = named ?? (await importHeads(options, json?.merger !== undefined))
 
   const places = new Map([
-    ...(timm ? timm.timmPlaces(names, layout.prefix) : towerPlaces(names, layout.prefix)),
+    ...(own ?? timm?.timmPlaces(names, layout.prefix) ?? []),
     ...(heads?.usedHeadPlaces(names, layout, json, options.merge) ?? []),
   ])
   const tensors = await findTensors(checkpoint, places, (timm ?? heads)?.unpack, options.signal)
@@ -88,12 +91,20 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
   }
 }
 
-/** What heads are named and shaped like, where there may be some and they are asked for. */
+/** What heads are named and shaped like, where there may be some and they are asked for. What plans them comes meanwhile. */
 async function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
-  if (heads !== 'none') return mayBeThere || merge ? import('../model/head-config.js') : null
+  if (heads !== 'none') {
+    if (!mayBeThere && !merge) return null
+    for (const later of [import('../model/head-networks.js'), import('../graph/heads.js')]) later.catch(() => undefined)
+    return import('../model/head-config.js')
+  }
   if (merge === undefined) return null
   const what = `merge is ${merge}, but heads 'none' leaves the merger out`
   throw new SovitError('BAD_OPTION', `${what}. Leave out one of them.`)
+}
+
+function namesOf(places: ReadonlyMap<string, Place>): ReadonlySet<string> {
+  return new Set([...places.values()].map(({ name }) => name))
 }
 
 /** The tensors that lie in these places, by canonical name. */
@@ -103,7 +114,7 @@ async function findTensors(
   unpack: typeof Packed.unpack | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, TensorInfo>> {
-  const stored = await checkpoint.describe(new Set([...places.values()].map(({ name }) => name)), signal)
+  const stored = await checkpoint.describe(namesOf(places), signal)
   const tensors = new Map<string, TensorInfo>()
   for (const [canonical, place] of places) {
     const tensor = stored.get(place.name)

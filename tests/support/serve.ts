@@ -20,17 +20,18 @@ export interface StaticServer {
 export interface ServeOptions {
   /** Sent with every file. */
   readonly headers?: Readonly<Record<string, string>>
-  readonly onRequest?: (request: IncomingMessage) => void
+  /** The answer waits for what it gives. */
+  readonly onRequest?: (request: IncomingMessage) => Promise<void> | void
 }
 
 /** Serves the files of `folder`, with byte ranges, as any static host does. */
 export async function serve(folder: string, { headers, onRequest }: ServeOptions = {}): Promise<StaticServer> {
   const server = createServer((request, response) => {
-    onRequest?.(request)
+    const asked = onRequest?.(request)
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path)
-    readFile(file).then(
-      (bytes) => {
+    Promise.all([readFile(file), asked]).then(
+      ([bytes]) => {
         const type = TYPES[extname(file)] ?? 'application/octet-stream'
         const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
         const begin = Number(range?.[1] ?? 0)
