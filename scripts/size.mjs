@@ -9,7 +9,7 @@ import { build } from 'vite'
  * of pixel values. tests/e2e/package.test.ts holds the list against what a page fetches.
  */
 export const FIRST_LOAD = ['addresses', 'folder', 'cache']
-  .concat(['config-json', 'head-config', 'head-networks', 'heads', 'logit-scale'])
+  .concat(['config-json', 'head-config', 'packed', 'head-networks', 'heads', 'logit-scale'])
   .concat(['tuner', 'ready'])
 /** What no page ever downloads: Node alone asks and hashes by it. */
 const NODE_ONLY = ['http-node', 'hash-node']

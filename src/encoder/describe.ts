@@ -35,15 +35,14 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
   const layout = await detectLayout(names, options.layout)
   const stated = configOf(checkpoint)
   const own = layout.timm ? null : towerPlaces(names, layout.prefix)
+  const mayHaveHeads = names.some((name) => HEADS.test(name))
   // Files of their own: many checkpoints have nothing of these. All come at one time, and the header of the tower's shard with them, as a
   // page waits for each as long as for an answer.
-  const [reader, timm, named] = await Promise.all([
+  const [reader, timm, named, packed] = await Promise.all([
     stated && import('../model/config-json.js'),
     layout.timm ? import('../model/timm-names.js') : null,
-    importHeads(
-      options,
-      names.some((name) => HEADS.test(name)),
-    ),
+    importHeads(options, mayHaveHeads),
+    layout.timm || mayHaveHeads ? import('../checkpoint/packed.js') : null,
     own && checkpoint.describe(namesOf(own), options.signal),
   ])
   const json = (stated && reader?.readVisionJson(stated)) ?? null
@@ -53,7 +52,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
     ...(own ?? timm?.timmPlaces(names, layout.prefix) ?? []),
     ...(heads?.usedHeadPlaces(names, layout, json, options.merge) ?? []),
   ])
-  const tensors = await findTensors(checkpoint, places, (timm ?? heads)?.unpack, options.signal)
+  const tensors = await findTensors(checkpoint, places, (timm ?? heads) && packed?.unpack, options.signal)
   const tower = resolveConfig({ tensors, json, timm: layout.timm, gelu: options.gelu, layers: options.layers })
   const config = heads ? { ...tower, ...heads.resolveHeads(tensors, json, tower, options.merge) } : tower
   const expected = storedTensors([...towerTensors(config), ...(heads?.headTensors(config) ?? [])], tensors)
@@ -92,7 +91,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
 }
 
 /** What heads are named and shaped like, where there may be some and they are asked for. What plans them comes meanwhile. */
-async function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
+function importHeads({ heads, merge }: LoadOptions, mayBeThere: boolean) {
   if (heads !== 'none') {
     if (!mayBeThere && !merge) return null
     for (const later of [import('../model/head-networks.js'), import('../graph/heads.js')]) later.catch(() => undefined)
@@ -111,7 +110,7 @@ function namesOf(places: ReadonlyMap<string, Place>): ReadonlySet<string> {
 async function findTensors(
   checkpoint: Checkpoint,
   places: ReadonlyMap<string, Place>,
-  unpack: typeof Packed.unpack | undefined,
+  unpack: typeof Packed.unpack | null | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, TensorInfo>> {
   const stored = await checkpoint.describe(namesOf(places), signal)

@@ -11,7 +11,6 @@ import type { Layout, Place } from './layouts.js'
 
 import { RESAMPLER_HEAD } from './resampler.js'
 
-export { unpack } from '../checkpoint/packed.js'
 export { headName } from './head-names.js'
 export { headTensors } from './head-tensors.js'
 

@@ -4,8 +4,6 @@
  */
 import type { Place } from './layouts.js'
 
-export { unpack } from '../checkpoint/packed.js'
-
 /** Canonical stem → timm's, and the part of the packed tensor that it is. */
 const IN_BLOCK = [
   ['layer_norm1', 'norm1'],
