@@ -66,7 +66,7 @@ function besideOthers(name: string, file: ByteSource, folder: Folder): Place {
   return name.endsWith('.index.json') ? { name, weights: null, folder, index: file } : { name, weights: file, folder }
 }
 
-/** Of its own, too. */
+/** Of its own as well, for the same reason. */
 const nodeFiles = () => import('./node-file.js')
 
 function pathFolder(path: string): Folder {

@@ -21,7 +21,7 @@ export async function openInFolder(
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
   if (place.weights) return openFile(place.name, () => readConfig(place, meter, signal), place.weights, meter, signal)
-  // While it is looked for weights: on the way to the first of them, each answer that is waited for is seen.
+  // It comes while weights are looked for: answers that a load waits for one after another are what people see of it.
   const config = readConfig(place, meter, signal)
   config.catch(() => undefined) // heard of where it is needed
   const beside = () => config

@@ -51,7 +51,7 @@ export async function hashSpans(bytes: Uint8Array, spans: readonly Span[], movab
   return { bytes, hashes: await Promise.all(spans.map(([begin, end]) => sha256(bytes.subarray(begin, end)))) }
 }
 
-/** A file of its own for each, as bytes that cannot be moved need none. */
+/** What hashes on a thread of its own, or null where none starts. Node's is in a file of its own, as pages never need it. */
 export async function hashing(): Promise<Hash | null> {
   return inNode ? (await import('./hash-node.js')).nodeThread() : pageThread()
 }

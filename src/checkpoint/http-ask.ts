@@ -151,6 +151,7 @@ function watchdog(ms: number) {
         hear(signal)
         since = performance.now()
         bark = reject
+        if (signal?.aborted) aborted() // while it was asked
         work.then(resolve, reject)
       }),
     rest(): void {

@@ -1,4 +1,4 @@
-/** How many answers a page waits for, one after another, before the first weights are on their way. At 100 ms each, that is what is seen. */
+/** How many answers a page waits for, one after another, before the first weights are on their way: at 100 ms each, people see them. */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser } from 'playwright'

@@ -30,8 +30,12 @@ export async function serve(folder: string, { headers, onRequest }: ServeOptions
     const asked = onRequest?.(request)
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname))
     const file = join(folder, path.endsWith('/') ? `${path}index.html` : path)
-    Promise.all([readFile(file), asked]).then(
-      ([bytes]) => {
+    const read = async (): Promise<Buffer> => {
+      await asked
+      return readFile(file)
+    }
+    read().then(
+      (bytes) => {
         const type = TYPES[extname(file)] ?? 'application/octet-stream'
         const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
         const begin = Number(range?.[1] ?? 0)

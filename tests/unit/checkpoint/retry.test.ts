@@ -142,5 +142,14 @@ describe.each(CLIENTS)('by $client', ({ send }) => {
       setTimeout(() => abort.abort(), 20)
       await expectError(deaf.size(abort.signal), 'ABORTED')
     })
+
+    it('a request while it is made', async () => {
+      const abort = new AbortController()
+      const aborting = (): Promise<Response> => {
+        abort.abort()
+        return new Promise(() => undefined)
+      }
+      await expectError(httpSource(new URL('http://127.0.0.1/f'), byFetch(aborting)).size(abort.signal), 'ABORTED')
+    }, 5_000)
   })
 })
