@@ -189,7 +189,8 @@ describe("the page's thread", () => {
     const copied = await measure(true)
     // A machine that is busy with others stretches a task of 0.5 ms to 150 ms: what is the library's own is seen each time.
     let moved = await measure(true, true)
-    for (let tries = 1; tries < 3 && moved.tasks.length > 0 && moved.cpu < 16; tries++) moved = await measure(true, true)
+    for (let tries = 1; tries < 3 && moved.tasks.length > 0 && moved.cpu < 16; tries++)
+      moved = await measure(true, true)
     for (const [what, { cpu, gap, tasks }] of Object.entries({ here, copied, moved })) {
       console.log(
         `${what}: ${cpu.toFixed(1)} ms of CPU in one task, ${gap.toFixed(1)} ms gap, ${tasks.length} long tasks`,
