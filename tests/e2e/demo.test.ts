@@ -219,8 +219,10 @@ test('explains itself without WebGPU', async () => {
   expect(await page.locator('#unsupported-reason').textContent()).toContain('NO_WEBGPU')
   expect(await page.locator('.advice .here').textContent()).toContain('Chromium')
   expect(await page.locator('#view-picture').isVisible()).toBe(true)
-  expect(await page.locator('#grid-note').textContent()).toBe('and its 18 × 24 patches')
-  expect(await colours(page, 'view-third')).toBeGreaterThan(20)
+  // What is kept of the picture is fetched, and comes a little later.
+  const patience = { timeout: 30_000 }
+  await expect.poll(() => page.locator('#grid-note').textContent(), patience).toBe('and its 18 × 24 patches')
+  await expect.poll(() => colours(page, 'view-third'), patience).toBeGreaterThan(20)
   expect(await page.locator('#settings').isVisible()).toBe(false)
   await page.screenshot({ path: `${SHOTS}/no-webgpu.png`, fullPage: true })
   expect(await violations(page)).toEqual([])
