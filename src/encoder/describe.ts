@@ -35,7 +35,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
   const layout = await detectLayout(names, options.layout)
   const stated = configOf(checkpoint)
   const own = layout.timm ? null : towerPlaces(names, layout.prefix)
-  const mayHaveHeads = names.some((name) => HEADS.test(name))
+  const mayHaveHeads = options.heads !== 'none' && names.some((name) => HEADS.test(name))
   // Files of their own: many checkpoints have nothing of these. All come at one time, and the header of the tower's shard with them, as a
   // page waits for each as long as for an answer.
   const [reader, timm, named, packed] = await Promise.all([
@@ -52,7 +52,7 @@ export async function describe(checkpoint: Checkpoint, options: LoadOptions): Pr
     ...(own ?? timm?.timmPlaces(names, layout.prefix) ?? []),
     ...(heads?.usedHeadPlaces(names, layout, json, options.merge) ?? []),
   ])
-  const tensors = await findTensors(checkpoint, places, (timm ?? heads) && packed?.unpack, options.signal)
+  const tensors = await findTensors(checkpoint, places, packed?.unpack, options.signal)
   const tower = resolveConfig({ tensors, json, timm: layout.timm, gelu: options.gelu, layers: options.layers })
   const config = heads ? { ...tower, ...heads.resolveHeads(tensors, json, tower, options.merge) } : tower
   const expected = storedTensors([...towerTensors(config), ...(heads?.headTensors(config) ?? [])], tensors)
@@ -110,7 +110,7 @@ function namesOf(places: ReadonlyMap<string, Place>): ReadonlySet<string> {
 async function findTensors(
   checkpoint: Checkpoint,
   places: ReadonlyMap<string, Place>,
-  unpack: typeof Packed.unpack | null | undefined,
+  unpack: typeof Packed.unpack | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, TensorInfo>> {
   const stored = await checkpoint.describe(namesOf(places), signal)
